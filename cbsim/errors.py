@@ -1,0 +1,25 @@
+"""The one family of exceptions: each message is a sentence a user can act on."""
+
+from __future__ import annotations
+
+__all__ = ["BrokerError", "CatalogError", "CbsimError", "ScenarioError", "WireError"]
+
+
+class CbsimError(Exception):
+    """Whatever cbsim refuses to do. The text says what, where and what was expected, no secrets."""
+
+
+class CatalogError(CbsimError):
+    """A name, server version, dialect or event type that the catalog does not know."""
+
+
+class WireError(CbsimError, ValueError):
+    """Bytes or a value that an encoding of the bus does not allow."""
+
+
+class ScenarioError(CbsimError):
+    """A scenario that cannot be run as written."""
+
+
+class BrokerError(CbsimError):
+    """A broker that cannot be reached, refuses us, or went away."""
