@@ -1,0 +1,241 @@
+"""What a field means: the values it may hold, whatever JSON type a server writes them as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cbsim.errors import CatalogError
+
+__all__ = ["DIGSIG_RESULTS", "IOC_TYPES", "Domain", "Kind", "domain_of"]
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+DIGSIG_RESULTS = {
+    "Signed": 0,
+    "Unsigned": 0x800B0100,
+    "Bad Signature": 0x80096010,
+    "Invalid Signature": 0x80096001,
+    "Expired": 0x800B0101,
+    "Invalid Chain": 0x800B010A,
+    "Untrusted Root": 0x800B0109,
+    "Explicit Distrust": 0x800B0111,
+}
+"""The eight values of digsig_result (spec: Binary Watchlist Hit, Notes) and the Windows trust
+provider's code for each; 0 and 0x800B0100 are in the examples, the rest is our choice."""
+
+IOC_TYPES = ("md5", "dns", "ipv4", "query")
+
+
+class Kind(StrEnum):
+    """The kind of value, before a server chooses how to write it."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TRUTH = "truth"
+    OBJECT = "object"
+    DOCUMENTS = "documents"
+    HIGHLIGHTS = "highlights"
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The values one field may hold. `pattern` is an ECMA 262 regular expression, anchored."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    example: object
+    pattern: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    unit: str | None = None
+    entries: tuple[tuple[str, Domain], ...] = ()
+    """Of an object: the keys it may have (`<...>` stands for any word) and their values."""
+
+
+def _text(name: str, meaning: str, example: str, pattern: str | None = None) -> Domain:
+    return Domain(name, Kind.TEXT, meaning, example, pattern=pattern)
+
+
+def _choice(name: str, meaning: str, *choices: str) -> Domain:
+    return Domain(name, Kind.TEXT, meaning, choices[0], choices=choices)
+
+
+def _int(name: str, meaning: str, example: int, low: int = INT32_MIN, high: int = INT32_MAX) -> Domain:
+    return Domain(name, Kind.INTEGER, meaning, example, minimum=low, maximum=high)
+
+
+_KEY = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z"
+
+TEXT = _text("text", "Free text.", "")
+NAME = _text("name", "A name that somebody gave.", "Default Group")
+HOSTNAME = _text("hostname", "The name of an endpoint.", "WIN8-TEST")
+USERNAME = _text("username", "A user, with the domain or computer before it.", "win8-test\\admin")
+PATH = _text("path", "A path on the endpoint, lower-case on Windows.", "c:\\windows\\explorer.exe")
+FILENAME = _text("filename", "A file's name without its folder.", "explorer.exe")
+COMMAND_LINE = _text("command line", "The command line of a process.", "notepad")
+VERSION = _text("version", "A server's full build number.", "5.2.0.161004.1206", r"^\d+(?:\.\d+)+$")
+REPORT = _text("report id", "A threat report's id within its feed.", "TOR-Node-38.229.70.52")
+URL = _text("URL", "A link.", "https://example.com/")
+MD5_UPPER = _text(
+    "MD5, upper case", "32 hex digits.", "9E4B0E7472B4CEBA9E17F440B8CB0AB8", "^[0-9A-F]{32}$"
+)
+MD5_LOWER = _text(
+    "MD5, lower case", "32 hex digits.", "a3ccfd0aa0b17fd23aa9fd0d84b86c05", "^[0-9a-f]{32}$"
+)
+PARENT_MD5 = _text(
+    "MD5 of a parent",
+    "32 hex digits; 30 zeros when the parent is not known.",
+    "332feab1435662fc6c672e25beb37be3",
+    "^(?:[0-9a-f]{32}|0{30})$",
+)
+PROCESS_KEY = _text(
+    "process key",
+    "Sensor id, pid and create time (FILETIME) as 36 characters.",
+    "00000001-0000-afbc-01cf-b31b9e83777f",
+    f"^{_KEY}$",
+)
+UNIQUE_ID = _text(
+    "unique id",
+    "A process key and a segment of 8 hex digits (12 from 6.x on).",
+    "00000001-0000-afbc-01cf-b31b9e83777f-00000001",
+    f"^{_KEY}-(?:[0-9a-f]{{8}}|[0-9a-f]{{12}})$",
+)
+UUID = _text("UUID", "A random UUID.", "3327ea85-6758-46f8-bf8c-648d7dc646b4", f"^{_KEY}$")
+TIME = _text("time", "ISO 8601, UTC.", "2014-08-08T15:15:47.544Z", f"^{_ISO}$")
+ENDPOINT = _text(
+    "endpoint", "Hostname and sensor id, with a bar between.", "WIN8-TEST|1", r"^[^|]*\|\d+$"
+)
+DOTTED = _text("IPv4", "Four numbers, or nothing.", "172.22.5.141", f"^(?:{_IPV4})?$")
+STORE_PATH = _text(
+    "module store path",
+    "Derived from the MD5.",
+    "/var/cb/data/modulestore/FE2/AFA/FE2AFACC396DC37F51421DE4A08DA8A7.zip",
+    r"^/var/cb/data/modulestore/[0-9A-F]{3}/[0-9A-F]{3}/[0-9A-F]{32}\.zip$",
+)
+HOST_TYPE = _choice("host type", "", "workstation", "server", "domain_controller")
+OS_PROCESS = _choice("operating system", "", "windows", "linux", "osx")
+OS_BINARY = _choice("operating system", "", "Windows", "Linux", "Osx")
+DIGSIG = _choice("signature result", "", *DIGSIG_RESULTS)
+SIGNED = _choice("signed", "", *DIGSIG_RESULTS)
+IOC_TYPE = _choice("IOC type", "", "md5", "dns", "ipv4")
+QUERY_TYPE = _choice("IOC type", "", "query")
+IOC_VALUE = _text("IOC", "The MD5, domain name, address or query that matched.", "38.229.70.52")
+QUERY = _text("query", "A query as the server's search takes it.", "q=process_name%3Anotepad.exe")
+STATUS = _choice("alert status", "", "Unresolved", "In Progress", "Resolved", "False Positive")
+INT32 = _int("int32", "", 0)
+COUNT = _int("count", "", 1, 0)
+SENSOR_ID = _int("sensor id", "", 1, 0)
+PID = _int("pid", "", 44988, 0)
+DATABASE_ID = _int("database id", "", 10, -1)
+SIZE = Domain(
+    "size", Kind.INTEGER, "", 320000, minimum=0, maximum=INT32_MAX, unit="bytes"
+)  # fmt: skip
+SCORE = _int("score", "A feed's score.", 100, -100, 100)
+SIGNED_IPV4 = _int("IPv4 as int32", "The address, big-endian, as a signed number.", -1407246848)
+PARENT_ID = _int("parent id", "For internal use.", 2211398595607011599, INT64_MIN, INT64_MAX)
+RESULT_CODE = _int("result code", "", 2148204800, INT32_MIN, 2**32 - 1)
+EPOCH = Domain("timestamp", Kind.NUMBER, "Seconds since 1970, with ms.", 1407362104.19, minimum=0,
+               unit="seconds")  # fmt: skip
+START = _int("timestamp", "Seconds since 1970.", 1447711247, 0)
+RATING = Domain("rating", Kind.NUMBER, "", 3.0, minimum=0)
+BOOLEAN = Domain("boolean", Kind.TRUTH, "", True)
+IOC_ATTR = Domain(
+    "IOC attributes", Kind.OBJECT, "What the endpoint did.", {"port": 22, "protocol": "TCP"},
+    entries=(
+        ("port", _int("port", "", 22, 0, 65535)),
+        ("remote_port", _int("port", "", 22, 0, 65535)),
+        ("local_port", _int("port", "", 49224, 0, 65535)),
+        ("protocol", _choice("protocol", "", "TCP", "UDP")),
+        ("direction", _choice("direction", "", "Outbound", "Inbound")),
+        ("local_ip", DOTTED),
+        ("remote_ip", DOTTED),
+        ("dns_name", HOSTNAME),
+        ("highlights", Domain("highlights", Kind.HIGHLIGHTS, "", ["PREPREPREaPOSTPOSTPOST"])),
+    ),
+)  # fmt: skip
+SCORES = Domain("scores", Kind.OBJECT, "", {"alliance_score_virustotal": 16},
+                entries=(("alliance_score_<feed>", SCORE),))  # fmt: skip
+WATCHLISTS = Domain("watchlists", Kind.OBJECT, "", {"watchlist_7": "2014-02-13T00:30:11.247Z"},
+                    entries=(("watchlist_<id>", TIME),))  # fmt: skip
+HIGHLIGHTS = Domain("highlights", Kind.HIGHLIGHTS, "Where the query matched.", [])
+DOCS = Domain("documents", Kind.DOCUMENTS, "The matching documents.", [])
+
+_BY_NAME = {
+    **dict.fromkeys(
+        "childproc_count filemod_count modload_count netconn_count regmod_count crossproc_count "
+        "emet_count processblock_count host_count observed_filename_total_count".split(), COUNT
+    ),
+    **dict.fromkeys("process_pid parent_pid".split(), PID),
+    **dict.fromkeys("copied_mod_len orig_mod_len size compressed_size".split(), SIZE),
+    **dict.fromkeys("watchlist_id feed_id".split(), DATABASE_ID),
+    **dict.fromkeys("report_score alliance_score_<feed>".split(), SCORE),
+    **dict.fromkeys("event_timestamp timestamp".split(), EPOCH),
+    **dict.fromkeys("feed_rating sensor_criticality alert_severity ioc_confidence".split(), RATING),
+    **dict.fromkeys("is_executable_image is_64bit full_sync".split(), BOOLEAN),
+    **dict.fromkeys("ioc_attr ioc_attrs".split(), IOC_ATTR),
+    **dict.fromkeys(
+        "last_update start server_added_timestamp digsig_sign_time last_seen created_time "
+        "feed_update_time watchlist_<id> alliance_updated_<feed>".split(), TIME
+    ),
+    **dict.fromkeys("watchlist_name feed_name group server_name cb_server".split(), NAME),
+    **dict.fromkeys("hostname computer_name other_hostnames".split(), HOSTNAME),
+    **dict.fromkeys("path process_path observed_filename".split(), PATH),
+    **dict.fromkeys("process_name parent_name original_filename internal_name".split(), FILENAME),
+    **dict.fromkeys("process_id process_guid id".split(), PROCESS_KEY),
+    **dict.fromkeys("unique_id parent_unique_id".split(), UNIQUE_ID),
+    **dict.fromkeys("interface_ip comms_ip".split(), SIGNED_IPV4),
+    **dict.fromkeys("alliance_link_<feed>".split(), URL),
+    **dict.fromkeys(
+        "digsig_issuer digsig_publisher digsig_subject digsig_prog_name file_version product_name "
+        "company_name file_desc product_desc product_version comments legal_copyright "
+        "legal_trademark private_build watchlists type alert_type alliance_data_<feed>".split(), TEXT
+    ),
+    "cb_version": VERSION, "md5": MD5_UPPER, "process_md5": MD5_LOWER, "parent_md5": PARENT_MD5,
+    "cmdline": COMMAND_LINE, "username": USERNAME, "host_type": HOST_TYPE, "os_type": OS_BINARY,
+    "sensor_id": SENSOR_ID, "segment_id": INT32, "node_id": COUNT, "parent_id": PARENT_ID,
+    "report_id": REPORT, "ioc_type": IOC_TYPE, "ioc_value": IOC_VALUE, "digsig_result": DIGSIG,
+    "digsig_result_code": RESULT_CODE, "signed": SIGNED, "endpoint": ENDPOINT, "status": STATUS,
+    "file_path": STORE_PATH, "scores": SCORES, "highlights": HIGHLIGHTS, "docs": DOCS,
+    "scan_start_time": START,
+}  # fmt: skip
+
+# Where one name means different things: (notification's prefix, in a document, name).
+_EXCEPTIONS = {
+    ("", True, "timestamp"): TIME,
+    ("binaryinfo.", False, "watchlists"): WATCHLISTS,
+    ("feed.query.", False, "ioc_type"): QUERY_TYPE,
+    ("feed.query.", False, "ioc_value"): QUERY,
+    ("feed.query.", False, "interface_ip"): DOTTED,
+    ("feed.query.", False, "comms_ip"): DOTTED,
+    ("alert.watchlist.hit.query.", False, "ioc_type"): QUERY_TYPE,
+    ("alert.", False, "interface_ip"): DOTTED,
+    ("alert.", False, "comms_ip"): DOTTED,
+    ("alert.", False, "unique_id"): UUID,
+}
+
+
+def domain_of(notification: str, name: str, document: str | None) -> Domain:
+    """The domain of a field of a notification, or of its `process` or `binary` documents.
+
+    Raises CatalogError for a name that has none.
+    """
+    if name == "os_type" and (document == "process" or notification.endswith("query.process")):
+        return OS_PROCESS
+    if name == "cb_version" and document is not None:
+        return COUNT
+    if name == "md5" and notification.startswith("alert.") and notification.endswith("process"):
+        return MD5_LOWER
+    for (prefix, in_document, exception), domain in _EXCEPTIONS.items():
+        if exception == name and notification.startswith(prefix) and in_document == bool(document):
+            return domain
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise CatalogError(f"field {name!r} of {notification} has no domain") from None
