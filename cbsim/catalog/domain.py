@@ -65,7 +65,9 @@ def _choice(name: str, meaning: str, *choices: str) -> Domain:
     return Domain(name, Kind.TEXT, meaning, choices[0], choices=choices)
 
 
-def _int(name: str, meaning: str, example: int, low: int = INT32_MIN, high: int = INT32_MAX) -> Domain:
+def _int(
+    name: str, meaning: str, example: int, low: int = INT32_MIN, high: int = INT32_MAX
+) -> Domain:
     return Domain(name, Kind.INTEGER, meaning, example, minimum=low, maximum=high)
 
 
@@ -134,9 +136,7 @@ COUNT = _int("count", "", 1, 0)
 SENSOR_ID = _int("sensor id", "", 1, 0)
 PID = _int("pid", "", 44988, 0)
 DATABASE_ID = _int("database id", "", 10, -1)
-SIZE = Domain(
-    "size", Kind.INTEGER, "", 320000, minimum=0, maximum=INT32_MAX, unit="bytes"
-)  # fmt: skip
+SIZE = Domain("size", Kind.INTEGER, "", 320000, minimum=0, maximum=INT32_MAX, unit="bytes")
 SCORE = _int("score", "A feed's score.", 100, -100, 100)
 SIGNED_IPV4 = _int("IPv4 as int32", "The address, big-endian, as a signed number.", -1407246848)
 PARENT_ID = _int("parent id", "For internal use.", 2211398595607011599, INT64_MIN, INT64_MAX)
@@ -167,44 +167,41 @@ WATCHLISTS = Domain("watchlists", Kind.OBJECT, "", {"watchlist_7": "2014-02-13T0
 HIGHLIGHTS = Domain("highlights", Kind.HIGHLIGHTS, "Where the query matched.", [])
 DOCS = Domain("documents", Kind.DOCUMENTS, "The matching documents.", [])
 
-_BY_NAME = {
-    **dict.fromkeys(
-        "childproc_count filemod_count modload_count netconn_count regmod_count crossproc_count "
-        "emet_count processblock_count host_count observed_filename_total_count".split(), COUNT
-    ),
-    **dict.fromkeys("process_pid parent_pid".split(), PID),
-    **dict.fromkeys("copied_mod_len orig_mod_len size compressed_size".split(), SIZE),
-    **dict.fromkeys("watchlist_id feed_id".split(), DATABASE_ID),
-    **dict.fromkeys("report_score alliance_score_<feed>".split(), SCORE),
-    **dict.fromkeys("event_timestamp timestamp".split(), EPOCH),
-    **dict.fromkeys("feed_rating sensor_criticality alert_severity ioc_confidence".split(), RATING),
-    **dict.fromkeys("is_executable_image is_64bit full_sync".split(), BOOLEAN),
-    **dict.fromkeys("ioc_attr ioc_attrs".split(), IOC_ATTR),
-    **dict.fromkeys(
-        "last_update start server_added_timestamp digsig_sign_time last_seen created_time "
-        "feed_update_time watchlist_<id> alliance_updated_<feed>".split(), TIME
-    ),
-    **dict.fromkeys("watchlist_name feed_name group server_name cb_server".split(), NAME),
-    **dict.fromkeys("hostname computer_name other_hostnames".split(), HOSTNAME),
-    **dict.fromkeys("path process_path observed_filename".split(), PATH),
-    **dict.fromkeys("process_name parent_name original_filename internal_name".split(), FILENAME),
-    **dict.fromkeys("process_id process_guid id".split(), PROCESS_KEY),
-    **dict.fromkeys("unique_id parent_unique_id".split(), UNIQUE_ID),
-    **dict.fromkeys("interface_ip comms_ip".split(), SIGNED_IPV4),
-    **dict.fromkeys("alliance_link_<feed>".split(), URL),
-    **dict.fromkeys(
-        "digsig_issuer digsig_publisher digsig_subject digsig_prog_name file_version product_name "
-        "company_name file_desc product_desc product_version comments legal_copyright "
-        "legal_trademark private_build watchlists type alert_type alliance_data_<feed>".split(), TEXT
-    ),
-    "cb_version": VERSION, "md5": MD5_UPPER, "process_md5": MD5_LOWER, "parent_md5": PARENT_MD5,
-    "cmdline": COMMAND_LINE, "username": USERNAME, "host_type": HOST_TYPE, "os_type": OS_BINARY,
-    "sensor_id": SENSOR_ID, "segment_id": INT32, "node_id": COUNT, "parent_id": PARENT_ID,
-    "report_id": REPORT, "ioc_type": IOC_TYPE, "ioc_value": IOC_VALUE, "digsig_result": DIGSIG,
-    "digsig_result_code": RESULT_CODE, "signed": SIGNED, "endpoint": ENDPOINT, "status": STATUS,
-    "file_path": STORE_PATH, "scores": SCORES, "highlights": HIGHLIGHTS, "docs": DOCS,
-    "scan_start_time": START,
-}  # fmt: skip
+_NAMES = (
+    (COUNT, """childproc_count filemod_count modload_count netconn_count regmod_count
+        crossproc_count emet_count processblock_count host_count observed_filename_total_count
+        node_id"""),
+    (PID, "process_pid parent_pid"),
+    (SIZE, "copied_mod_len orig_mod_len size compressed_size"),
+    (DATABASE_ID, "watchlist_id feed_id"),
+    (SCORE, "report_score alliance_score_<feed>"),
+    (EPOCH, "event_timestamp timestamp"),
+    (RATING, "feed_rating sensor_criticality alert_severity ioc_confidence"),
+    (BOOLEAN, "is_executable_image is_64bit full_sync"),
+    (IOC_ATTR, "ioc_attr ioc_attrs"),
+    (TIME, """last_update start server_added_timestamp digsig_sign_time last_seen created_time
+        feed_update_time watchlist_<id> alliance_updated_<feed>"""),
+    (NAME, "watchlist_name feed_name group server_name cb_server"),
+    (HOSTNAME, "hostname computer_name other_hostnames"),
+    (PATH, "path process_path observed_filename"),
+    (FILENAME, "process_name parent_name original_filename internal_name"),
+    (PROCESS_KEY, "process_id process_guid id"),
+    (UNIQUE_ID, "unique_id parent_unique_id"),
+    (SIGNED_IPV4, "interface_ip comms_ip"),
+    (URL, "alliance_link_<feed>"),
+    (TEXT, """digsig_issuer digsig_publisher digsig_subject digsig_prog_name file_version
+        product_name company_name file_desc product_desc product_version comments legal_copyright
+        legal_trademark private_build watchlists type alert_type alliance_data_<feed>"""),
+    (VERSION, "cb_version"), (MD5_UPPER, "md5"), (MD5_LOWER, "process_md5"),
+    (PARENT_MD5, "parent_md5"), (COMMAND_LINE, "cmdline"), (USERNAME, "username"),
+    (HOST_TYPE, "host_type"), (OS_BINARY, "os_type"), (SENSOR_ID, "sensor_id"),
+    (INT32, "segment_id"), (PARENT_ID, "parent_id"), (REPORT, "report_id"),
+    (IOC_TYPE, "ioc_type"), (IOC_VALUE, "ioc_value"), (DIGSIG, "digsig_result"),
+    (RESULT_CODE, "digsig_result_code"), (SIGNED, "signed"), (ENDPOINT, "endpoint"),
+    (STATUS, "status"), (STORE_PATH, "file_path"), (SCORES, "scores"),
+    (HIGHLIGHTS, "highlights"), (DOCS, "docs"), (START, "scan_start_time"),
+)  # fmt: skip
+_BY_NAME = {name: domain for domain, names in _NAMES for name in names.split()}
 
 # Where one name means different things: (notification's prefix, in a document, name).
 _EXCEPTIONS = {

@@ -1,8 +1,8 @@
 """What the specification's examples and captured traffic show, field by field.
 
-Each line: name, JSON shapes (the usual one first), how often (`always`: in every example and every
-captured message), and the first server version when it is not 4.2. The figures are those of captured
-traffic, rounded; where nothing was captured, the example decides.
+Each line: name, JSON shapes (the usual one first), how often (`always`: in every example and
+every captured message), and the first server version when it is not 4.2. The figures are those of
+captured traffic, rounded; where nothing was captured, the example decides.
 """
 
 from __future__ import annotations
@@ -324,7 +324,9 @@ parent_id integer always
 watchlist_<id> string 0.99
 """
     + _SCORES.format(often=0.8).strip(),
-    "feed.storage.hit.process": _PROCESS.replace("netconn_count integer", "netconn_count digits|integer")
+    "feed.storage.hit.process": _PROCESS.replace(
+        "netconn_count integer", "netconn_count digits|integer"
+    )
     .replace("process_pid integer", "process_pid digits|integer")
     .replace("parent_pid integer", "parent_pid digits|integer")
     .replace("count integer", "count integer|digits")

@@ -1,0 +1,1 @@
+"""How the bus encodes things: identities, times, addresses, raw events, bundles, JSON, AMQP."""

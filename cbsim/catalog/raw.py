@@ -1,0 +1,144 @@
+"""The raw endpoint events: protobuf messages under `ingress.event.*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cbsim.catalog.server import ServerVersion
+
+__all__ = ["RAW_EVENTS", "RawEvent"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """A raw event on `api.events`, a CbEventMsg."""
+
+    name: str
+    """The routing key."""
+    meaning: str
+    carries: tuple[str, ...]
+    """The fields of CbEventMsg of which it sets exactly one."""
+    broadcast: str | None
+    """The DatastoreBroadcastEventTypes that selects it; None: only `*` does."""
+    since: ServerVersion
+    until: ServerVersion | None
+    """The first version that no longer sends it."""
+    weight: float
+    """How often it is sent, relative to all other messages, when a scenario does not say."""
+    presence: tuple[tuple[str, float], ...]
+    """How often captured events set a field (dotted path), 0 to 1; empty: none was captured."""
+
+    content_type = "application/protobuf"
+
+    def in_version(self, version: ServerVersion) -> bool:
+        """Whether servers of that version send it."""
+        return version.includes(self.since, self.until)
+
+    def selected_by(self, broadcast: frozenset[str]) -> bool:
+        """Whether a server with these DatastoreBroadcastEventTypes exports it."""
+        return "*" in broadcast or self.broadcast in broadcast
+
+
+_ENV = "env.endpoint.HostId env.endpoint.SensorHostName env.endpoint.SensorId env.server.NodeId "
+_BARE = _ENV + "header.timestamp header.version "
+_IN_PROCESS = _BARE + "header.process_create_time header.process_pid header.process_guid "
+_NAMED = _IN_PROCESS + "header.process_path header.process_md5 "
+_FILE = "header.filepath_string_guid strings.guid strings.string_type strings.utf8string "
+
+_DECLARED = (
+    # name, sub-messages, broadcast, since, until, weight, meaning, fields always and sometimes set
+    ("process", "process", "process", "4.2", "5.2", 172, "A process started.",
+     _IN_PROCESS + "process.created process.creationobserved process.parent_create_time "
+     "process.parent_pid process.pid",
+     "header.filepath_string_guid .94 header.process_filepath_string_guid .94 "
+     "header.process_md5 .92 header.process_path .92 process.commandline .91 process.md5hash .94 "
+     "process.parent_guid .94 process.parent_md5 .8 process.parent_path .8 process.uid .92 "
+     "process.username .92 strings.guid .94 strings.string_type .94 strings.utf8string .94"),
+    ("procend", "process", "process", "4.2", None, 70, "A process ended.",
+     _NAMED + _FILE + "header.process_filepath_string_guid process.created process.pid",
+     "process.parent_create_time .99 process.parent_pid .99"),
+    ("childproc", "childproc", "process", "4.2", None, 231,
+     "A process started, forked or lost a child.",
+     _IN_PROCESS + "childproc.child_guid childproc.create_time childproc.created "
+     "childproc.md5hash childproc.parent_guid childproc.path childproc.pid", ""),
+    ("moduleload", "modload", "moduleload", "4.2", None, 2613, "A process loaded a binary.",
+     _NAMED + _FILE + "modload.guid modload.handlepath_string_guid modload.md5hash",
+     "modload.image_base .81 modload.image_size .81 modload.is_process_base_module .81 "
+     "modload.scanid .81"),
+    ("module", "module", "moduleinfo", "4.2", None, 408, "A sensor met a binary that is new to it.",
+     _BARE + "module.CopiedModuleLength module.ImageFileHeader module.OriginalModuleLength "
+     "module.md5 module.utf8_CompanyName module.utf8_DigSig_Result module.utf8_DigSig_ResultCode "
+     "module.utf8_FileVersion module.utf8_LegalCopyright module.utf8_OnDiskFilename "
+     "module.utf8_ProductVersion",
+     "module.Icon .17 module.utf8_Comments .13 module.utf8_DigSig_IssuerName .4 "
+     "module.utf8_DigSig_ProgramName .36 module.utf8_DigSig_Publisher .9 "
+     "module.utf8_DigSig_SignTime .9 module.utf8_DigSig_SubjectName .4 "
+     "module.utf8_FileDescription .99 module.utf8_InternalName .99 "
+     "module.utf8_OriginalFileName .99 module.utf8_PrivateBuild .09 module.utf8_ProductName .99"),
+    ("filemod", "filemod", "filemod", "4.2", None, 3081,
+     "A process created, first wrote, last wrote or deleted a file.",
+     _NAMED + _FILE + "filemod.action filemod.guid",
+     "filemod.md5hash .003 filemod.tamper .84 filemod.type .003"),
+    ("regmod", "regmod", "regmod", "4.2", None, 1101,
+     "A process created or deleted a registry key, or wrote or deleted a value.",
+     _NAMED + "regmod.action regmod.guid regmod.tamper regmod.utf8_regpath", ""),
+    ("netconn", "network networkv2", "netconn", "4.2", None, 104,
+     "A process made or took a connection.",
+     _IN_PROCESS + "network.ipv4Address network.localIpAddress network.localPort network.outbound "
+     "network.port network.protocol network.proxyConnection network.remoteIpAddress "
+     "network.remotePort",
+     "header.process_md5 .99 header.process_path .99 network.utf8_netpath .8"),
+    ("crossprocopen", "crossproc", None, "4.2", None, 291, "A process opened a handle to another.",
+     _NAMED + "crossproc.open.requestedAccess crossproc.open.targetPid "
+     "crossproc.open.targetProcCreateTime crossproc.open.targetProcMd5 "
+     "crossproc.open.targetProcPath crossproc.open.type crossproc.tamper", ""),
+    ("remotethread", "crossproc", None, "4.2", None, 61, "A process started a thread in another.",
+     _NAMED + "crossproc.isTarget crossproc.remotethread.remoteProcCreateTime "
+     "crossproc.remotethread.remoteProcMd5 crossproc.remotethread.remoteProcPath "
+     "crossproc.remotethread.remoteProcPid crossproc.tamper", ""),
+    ("tamper", "tamperAlert", None, "4.2", None, 3, "Somebody interfered with a sensor.",
+     _BARE + "tamperAlert.type", ""),
+    ("processblock", "blocked", None, "5.2", None, 3, "A banned process was kept from running.",
+     _NAMED + _FILE + "blocked.blockedCmdline blocked.blockedEvent blocked.blockedPath "
+     "blocked.blockedType blocked.blockedmd5Hash",
+     "blocked.blockedPid .33 blocked.blockedProcCreateTime .33 blocked.blockedUid .67 "
+     "blocked.blockedUsername .67"),
+    ("emetmitigation", "emet", None, "5.2", None, 5, "Microsoft EMET mitigated an attack.",
+     _BARE + "header.process_create_time header.process_pid emet.action.mitigationType "
+     "emet.actionText emet.blocked emet.emetId emet.emetTimstamp", ""),
+    ("filelessscriptload", "scriptexe fbscriptexe", None, "7.x", None, 20,
+     "A process ran a script.", "", ""),
+)  # fmt: skip
+
+
+def _declare() -> dict[str, RawEvent]:
+    events = {}
+    for name, carries, broadcast, since, until, weight, meaning, always, sometimes in _DECLARED:
+        words = sometimes.split()
+        presence = dict.fromkeys(always.split(), 1.0)
+        presence |= {
+            path: float(often) for path, often in zip(words[::2], words[1::2], strict=True)
+        }
+        event = RawEvent(
+            name=f"ingress.event.{name}",
+            meaning=meaning,
+            carries=tuple(carries.split()),
+            broadcast=broadcast,
+            since=ServerVersion(since),
+            until=ServerVersion(until) if until else None,
+            weight=weight,
+            presence=tuple(presence.items()),
+        )
+        events[event.name] = event
+        if name == "process":
+            # The same event under the name that newer servers give it (wire: Routing keys).
+            started = "ingress.event.procstart"
+            values = {field: getattr(event, field) for field in RawEvent.__slots__}
+            events[started] = RawEvent(
+                **values | {"name": started, "since": ServerVersion.V5_2, "until": None}
+            )
+    return events
+
+
+RAW_EVENTS: dict[str, RawEvent] = _declare()
+"""Every raw event by routing key."""

@@ -1,0 +1,38 @@
+"""Routing keys: what a server publishes a message under, and which message a key stands for."""
+
+from __future__ import annotations
+
+import re
+
+from cbsim.catalog.notification import NOTIFICATIONS, Notification
+from cbsim.catalog.raw import RAW_EVENTS
+from cbsim.catalog.server import ServerVersion
+from cbsim.errors import CatalogError
+
+__all__ = ["name_of", "routing_key"]
+
+_WITH_ID = re.compile(r"^(watchlist|feed)\.\d+\.")
+
+
+def routing_key(notification: Notification, version: ServerVersion, database_id: int) -> str:
+    """The key of a notification: its name, for hits from 5.2 on with the database id.
+
+    >>> routing_key(NOTIFICATIONS["feed.storage.hit.process"], ServerVersion.V5_2, 24)
+    'feed.24.storage.hit.process'
+    """
+    if notification.database_id is None or not version.database_id_in_key:
+        return notification.name
+    head, _, tail = notification.name.partition(".")
+    return f"{head}.{database_id}.{tail}"
+
+
+def name_of(routing_key: str) -> str:
+    """The catalog's name for a routing key; raises CatalogError when there is none.
+
+    >>> name_of("watchlist.12.storage.hit.process")
+    'watchlist.storage.hit.process'
+    """
+    name = _WITH_ID.sub(r"\1.", routing_key)
+    if name in NOTIFICATIONS or name in RAW_EVENTS:
+        return name
+    raise CatalogError(f"routing key {routing_key!r} is none that a server publishes")
