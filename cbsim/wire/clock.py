@@ -1,0 +1,87 @@
+"""Times as the bus writes them: FILETIME, seconds since 1970, ISO 8601, and a person's form."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from cbsim.errors import WireError
+
+__all__ = [
+    "TICKS",
+    "display_time",
+    "epoch_seconds",
+    "filetime",
+    "from_filetime",
+    "iso_time",
+    "parse_display_time",
+    "parse_iso_time",
+]
+
+TICKS = 10_000_000
+"""FILETIME ticks a second: 100 ns each."""
+
+_UNIX = 11_644_473_600 * TICKS
+_ORIGIN = datetime(1601, 1, 1, tzinfo=UTC)
+_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?Z")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def filetime(moment: datetime) -> int:
+    """The FILETIME of an aware datetime: ticks since 1601-01-01 UTC."""
+    return (moment - _ORIGIN) // timedelta(microseconds=1) * 10
+
+
+def from_filetime(ticks: int) -> datetime:
+    """The datetime (UTC) of a FILETIME, to the microsecond; raises WireError past year 9999."""
+    try:
+        return _ORIGIN + timedelta(microseconds=ticks // 10)
+    except OverflowError:
+        raise WireError(f"FILETIME {ticks} is past the year 9999") from None
+
+
+def epoch_seconds(ticks: int) -> float:
+    """Seconds since 1970 with milliseconds, as `event_timestamp` has them."""
+    return (ticks - _UNIX) // 10_000 / 1000
+
+
+def iso_time(ticks: int) -> str:
+    """ISO 8601 with milliseconds: `2014-08-08T15:15:42.193Z`."""
+    moment = from_filetime(ticks)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def parse_iso_time(text: str) -> int:
+    """The FILETIME of an ISO 8601 time with up to seven decimals; raises WireError."""
+    match = _ISO.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+    except ValueError:
+        raise WireError(
+            f"{text!r} is no time: expected the form 2014-08-08T15:15:42.193Z"
+        ) from None
+    return filetime(moment) + int((match[2] or "0").ljust(7, "0"))
+
+
+def display_time(ticks: int) -> str:
+    """A time as one storage hit has it: `Aug 9, 2014 5:27:56 PM`."""
+    at = from_filetime(ticks)
+    half = "AM" if at.hour < 12 else "PM"
+    month = _MONTHS[at.month - 1]
+    return f"{month} {at.day}, {at.year} {at.hour % 12 or 12}:{at:%M:%S} {half}"
+
+
+def parse_display_time(text: str) -> int:
+    """The inverse of `display_time`, to the second; raises WireError."""
+    match = re.fullmatch(r"(\w{3}) (\d+), (\d{4}) (\d+):(\d\d):(\d\d) ([AP])M", text)
+    try:
+        if match is None:
+            raise ValueError
+        day, year, hour, minute, second = (int(part) for part in match.groups()[1:6])
+        hour = hour % 12 + (12 if match[7] == "P" else 0)
+        month = _MONTHS.index(match[1]) + 1
+        return filetime(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
+    except ValueError:
+        raise WireError(f"{text!r} is no time: expected the form Aug 9, 2014 5:27:56 PM") from None

@@ -1,0 +1,57 @@
+"""Raw events on the wire: a writer for single fields, and the codec through the proto's classes.
+
+The world splices events from parts it encoded before; these are the functions it makes them with.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
+
+from cbsim.errors import WireError
+from cbsim.wire.sensor_events_pb2 import CbEventMsg
+
+__all__ = ["as_dict", "bytes_field", "decode", "int_field", "text_field", "varint"]
+
+_UINT64 = (1 << 64) - 1
+
+
+def varint(number: int) -> bytes:
+    """A protobuf varint; negative numbers as two's complement in 64 bits."""
+    number &= _UINT64
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def int_field(field: int, value: int | bool) -> bytes:
+    """A field of type int32, int64, uint32, uint64, bool or an enum: tag and varint."""
+    return varint(field << 3) + varint(value)
+
+
+def bytes_field(field: int, value: bytes) -> bytes:
+    """A field of type bytes, or an embedded message: tag, length and the bytes."""
+    return varint(field << 3 | 2) + varint(len(value)) + value
+
+
+def text_field(field: int, value: str) -> bytes:
+    """A field of type string, UTF-8."""
+    return bytes_field(field, value.encode())
+
+
+def decode(body: bytes) -> CbEventMsg:
+    """The event in a body; raises WireError when it is none or lacks a required field."""
+    try:
+        return CbEventMsg.FromString(body)
+    except DecodeError as error:
+        raise WireError(f"no raw event: {error}") from None
+
+
+def as_dict(event: CbEventMsg) -> dict[str, object]:
+    """The event in protobuf's JSON mapping, with the proto's own field names."""
+    return cast(dict[str, object], MessageToDict(event, preserving_proto_field_name=True))
