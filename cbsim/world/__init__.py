@@ -1,0 +1,1 @@
+"""The simulated estate and what happens in it: seeded, deterministic, without I/O."""
