@@ -254,14 +254,17 @@ class Estate:
         threat = FEEDS[number]
         reports = []
         for index in range(12):
-            ioc = {
-                "ipv4": faker.ipv4_public,
-                "dns": faker.domain_name,
-                "md5": lambda: rng.randbytes(16).hex(),
-                "query": lambda: "cb.urlver=1&q=process_name%3A" + rng.choice(
-                    [binary.filename for binary in self.programs["windows"]]
-                ),
-            }[threat.ioc_type]()  # fmt: skip
+            ioc = _ioc(threat.ioc_type, faker, rng, self.programs["windows"])
             identity = threat.report.format(ioc=ioc, n=index + 1, word=rng.choice(self._words))
             reports.append(Report(identity, threat.ioc_type, ioc, rng.choice((25, 50, 75, 100))))
         return Feed(14 + number, threat.name, threat.ioc_type, tuple(reports))
+
+
+def _ioc(ioc_type: str, faker: Faker, rng: Random, programs: list[Binary]) -> str:
+    if ioc_type == "ipv4":
+        return str(faker.ipv4_public())
+    if ioc_type == "dns":
+        return str(faker.domain_name())
+    if ioc_type == "md5":
+        return rng.randbytes(16).hex()
+    return "cb.urlver=1&q=process_name%3A" + rng.choice(programs).filename
