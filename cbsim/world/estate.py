@@ -33,6 +33,8 @@ class EstateSize:
         default_factory=lambda: {"windows": 8, "linux": 1, "osx": 1}
     )
     """Relative weights of `windows`, `linux` and `osx`."""
+    spread: float = 1.1
+    """How many endpoints a new binary comes to, on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,9 @@ class Estate:
         self.feeds = [self._feed(number, faker, rng) for number in range(len(FEEDS))]
         self.watchlists = [Watchlist(i, *row) for i, row in enumerate(WATCHLISTS, 2)]
         self.minted = lru_cache(maxsize=4096)(self._minted)
+        """A third-party binary for an operating system, by number."""
+        self.system_file = lru_cache(maxsize=64)(lambda os, path: self._library(path, os))
+        """A file of the operating system, by its path."""
 
     @property
     def systems(self) -> frozenset[str]:
@@ -210,7 +215,8 @@ class Estate:
         folder = company.split()[0].strip(",").lower()
         executable = rng.random() < 0.2
         path = {
-            "windows": rf"c:\program files\{folder}\{word}{number}.{'exe' if executable else 'dll'}",
+            "windows": rf"c:\program files\{folder}\{word}{number}"
+            + (".exe" if executable else ".dll"),
             "linux": f"/opt/{folder}/lib{word}-{number}.so",
             "osx": f"/library/{folder}/lib{word}.{number}.dylib",
         }[os]

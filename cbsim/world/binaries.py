@@ -1,0 +1,86 @@
+"""Binaries that are new to the estate, and the endpoints that each of them comes to in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from cbsim.world.estate import Binary, Estate, Sensor
+
+__all__ = ["Arrival", "Arrivals"]
+
+# Minted binaries are numbered; these lie above those of the estate's own libraries.
+_NEW = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A binary is seen on an endpoint for the first time."""
+
+    binary: Binary
+    sensor: Sensor
+    first: bool
+    """No endpoint had it before."""
+    first_in_group: bool
+    hosts: int
+    """How many endpoints have it now."""
+    scored: bool
+    """A feed knew it already."""
+
+
+@dataclass(slots=True)
+class _Spread:
+    binary: Binary
+    scored: bool
+    sensors: list[Sensor]
+    groups: set[str] = field(default_factory=set)
+    hosts: int = 0
+
+
+class Arrivals:
+    """Deals out new binaries. Only those that still spread are remembered."""
+
+    def __init__(self, estate: Estate, rng: Random) -> None:
+        self._estate, self._rng = estate, rng
+        self._number = _NEW
+        self._spreading: list[_Spread] = []
+
+    def introduce(self, sensors: int) -> None:
+        """Begin with a new binary that will come to that many endpoints."""
+        first = self._rng.choice(self._estate.sensors)
+        others = [sensor for sensor in self._estate.sensors if sensor.os == first.os]
+        chosen = self._rng.sample(others, min(sensors, len(others)))
+        self._number += 1
+        binary = self._estate.minted(first.os, self._number)
+        self._spreading.append(_Spread(binary, self._rng.random() < 0.05, chosen))
+
+    def next(self) -> Arrival:
+        """The next arrival of some binary on some endpoint."""
+        if not self._spreading:
+            reach = self._estate.size.spread
+            self.introduce(1 + int(self._rng.expovariate(1 / max(reach - 1, 1e-9))))
+        index = int(self._rng.random() * len(self._spreading))
+        spread = self._spreading[index]
+        sensor = spread.sensors.pop()
+        new_group = sensor.group not in spread.groups
+        spread.groups.add(sensor.group)
+        spread.hosts += 1
+        if not spread.sensors:
+            del self._spreading[index]
+        first = spread.hosts == 1
+        return Arrival(spread.binary, sensor, first, new_group, spread.hosts, spread.scored)
+
+    def malware(self) -> Binary:
+        """A new Windows binary that nobody knows."""
+        self._number += 1
+        return self._estate.minted("windows", self._number)
+
+    def system(self, os: str, name: str) -> Binary:
+        """The program of that name, or the file of the operating system that carries it."""
+        for binary in self._estate.programs[os]:
+            if binary.filename == name:
+                return binary
+        folder = {"windows": "c:\\windows\\", "linux": "/usr/sbin/", "osx": "/sbin/"}[os]
+        if os == "windows" and name != "explorer.exe":
+            folder += "system32\\"
+        return self._estate.system_file(os, folder + name)
