@@ -26,8 +26,8 @@ class Process:
 
     __slots__ = (
         "binary", "childproc_count", "cmdline", "create_time", "crossproc_count", "ended",
-        "filemod_count", "fork_of", "guid", "guid_field", "header", "host", "key", "last_update",
-        "modload_count", "netconn_count", "parent", "path", "path_guid", "pid", "regmod_count",
+        "filemod_count", "fork_pid", "guid", "guid_field", "header", "host", "key", "last_update",
+        "modload_count", "netconn_count", "parent", "path", "path_guid", "pid", "regmod_count", "sha256",
         "sensor", "sparse", "user",
     )  # fmt: skip
 
@@ -57,13 +57,13 @@ class Process:
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
         self.ended = False
+        self.fork_pid = 0
         # One start in sixteen is told before the sensor knows what was started.
         self.sparse = rng.random() < 0.06
         self.guid_field = int_field(5, self.guid)
         self.header = int_field(9, create_time) + int_field(10, self.pid)
         self.header += bytes_field(11, bytes.fromhex(binary.md5)) + text_field(12, self.path)
-        if sha256:
-            self.header += bytes_field(14, binary.sha256)
+        self.sha256 = bytes_field(14, binary.sha256) if sha256 else b""
 
     @property
     def name(self) -> str:
@@ -87,4 +87,9 @@ class Process:
         """The event's header with that moment (FILETIME); `path` holds its path guid fields."""
         self.last_update = now
         header = b"\x08\x04\x20" + varint(now) + self.guid_field + path + self.header
+        if self.fork_pid:
+            # What a forked child does is told under its parent's header (wire: POSIX, 5.2 on).
+            header += int_field(13, self.fork_pid)
+            self.fork_pid = 0
+        header += self.sha256
         return b"\n" + varint(len(header)) + header

@@ -231,7 +231,8 @@ class RawWriter:
         number = self._rng.choice(tuple(_MITIGATIONS))
         name = _MITIGATIONS[number]
         said = (
-            f"EMET detected {name} mitigation and will close the application: {process.name}\r\n\r\n"
+            f"EMET detected {name} mitigation and will close the application: "
+            f"{process.name}\r\n\r\n"
             f"{name} check failed:\n  Application \t: {process.path}\n"
             f"  User Name \t: {process.user.account}\n  Session ID \t: 1\n"
             f"  PID \t\t: 0x{process.pid:X} ({process.pid})\n  Module \t: N/A\n"

@@ -205,6 +205,8 @@ class World:
         context.childproc_count += 1
         if how == "exec" or how == "other_exec":
             self._starting.append(process)
+        if how == "fork":
+            context.fork_pid = process.pid
         parts = self._raw.childproc(context, process, now, created=True, how=how)
         return self._raw_happening("ingress.event.childproc", sensor, parts)
 

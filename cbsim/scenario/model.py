@@ -1,0 +1,279 @@
+"""A scenario as its author writes it: the typed model of the YAML file."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from cbsim.catalog import (
+    NOTIFICATIONS,
+    RAW_EVENTS,
+    Dialect,
+    ServerVersion,
+    lookup,
+    parse_broadcast,
+)
+from cbsim.errors import CbsimError
+from cbsim.scenario import rate as rates
+
+__all__ = ["BusModel", "EstateModel", "Injection", "Phase", "Scenario", "ServerModel"]
+
+
+def _of(parse: Any) -> Any:
+    """A validator of pydantic's from a parser of ours, whose sentence becomes the error."""
+
+    def validate(value: Any) -> Any:
+        try:
+            return parse(value)
+        except CbsimError as error:
+            raise ValueError(str(error)) from None
+
+    return validate
+
+
+_NUMBER_OR_TEXT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+Rate = Annotated[float, BeforeValidator(_of(rates.parse_rate)), WithJsonSchema(
+    _NUMBER_OR_TEXT | {"examples": ["500/s", "30/min"]})]  # fmt: skip
+Seconds = Annotated[float, BeforeValidator(_of(rates.parse_duration)), WithJsonSchema(
+    _NUMBER_OR_TEXT | {"examples": ["30s", "500ms", "5m"]})]  # fmt: skip
+Version = Annotated[ServerVersion, BeforeValidator(_of(lambda it: ServerVersion.parse(str(it)))),
+                    WithJsonSchema({"enum": [*map(str, ServerVersion)]})]  # fmt: skip
+
+
+def _broadcast(text: str) -> str:
+    parse_broadcast(text)
+    return text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LatencyModel(_Part):
+    """How long after an endpoint's deed the server says so; a real server takes minutes."""
+
+    store: Seconds = Field(0.5, description="until a binary's file has arrived")
+    storage: Seconds = Field(1.0, description="until storage hits")
+    watchlist: Seconds = Field(2.0, description="until watchlist hits and their alerts")
+    query: Seconds = Field(3.0, description="until query hits")
+
+
+class ServerModel(_Part):
+    """The server that is simulated."""
+
+    version: Version = ServerVersion.V5_2
+    dialect: Dialect = Dialect.OBSERVED
+    name: str = "cbserver.example.com"
+    broadcast: Annotated[str, AfterValidator(_of(_broadcast))] = Field(
+        "*", description="DatastoreBroadcastEventTypes: `*`, or a list such as `process,netconn`"
+    )
+    raw: Literal["single", "bundles", "both"] = Field(
+        "single", description="raw events one by one, as bundles of a sensor's upload, or both"
+    )
+    bundle: int = Field(200, ge=1, description="raw events in a bundle")
+    zipped: bool = Field(True, description="whether bundles are zipped or bare")
+    latency: LatencyModel = LatencyModel()
+
+
+class BusModel(_Part):
+    """The exchanges on the broker."""
+
+    events: str = "api.events"
+    raw: str = "api.rawsensordata"
+    durable: bool = True
+    passive: bool = Field(False, description="expect the exchanges to be there; declare nothing")
+
+
+class OsMix(_Part):
+    """Relative weights."""
+
+    windows: float = Field(8, ge=0)
+    linux: float = Field(1, ge=0)
+    osx: float = Field(1, ge=0)
+
+    @model_validator(mode="after")
+    def _some(self) -> OsMix:
+        if self.windows + self.linux + self.osx <= 0:
+            raise ValueError("expected one weight above 0")
+        return self
+
+
+class EstateModel(_Part):
+    """The endpoints and what is on them."""
+
+    sensors: int = Field(50, ge=1, le=1_000_000)
+    binaries: int = Field(1000, ge=1, le=9_000_000)
+    groups: int = Field(4, ge=1, le=1000)
+    os: OsMix = OsMix()
+    spread: float = Field(1.1, ge=1, description="endpoints a new binary comes to, on average")
+
+
+class Ramp(_Part):
+    """From one rate to another over the phase."""
+
+    start: Rate = Field(alias="from")
+    end: Rate = Field(alias="to")
+
+
+class Sine(_Part):
+    """A rate that swings around a mean."""
+
+    mean: Rate
+    amplitude: Rate
+    period: Seconds
+
+    @model_validator(mode="after")
+    def _above_zero(self) -> Sine:
+        if self.amplitude > self.mean or self.period <= 0:
+            raise ValueError("expected an amplitude of at most the mean and a period above 0")
+        return self
+
+
+class Burst(_Part):
+    """A base rate and a peak that comes again and again."""
+
+    base: Rate
+    peak: Rate
+    every: Seconds
+    length: Seconds = Field(alias="for")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Burst:
+        if not 0 < self.length < self.every:
+            raise ValueError("expected `for` above 0 and below `every`")
+        return self
+
+
+class Step(_Part):
+    """One stair."""
+
+    rate: Rate
+    length: Seconds = Field(alias="for")
+
+
+class RateModel(_Part):
+    """A rate that is not constant: exactly one of these."""
+
+    ramp: Ramp | None = None
+    sine: Sine | None = None
+    burst: Burst | None = None
+    steps: tuple[Step, ...] | None = Field(None, min_length=1)
+    poisson: Rate | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> RateModel:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("expected exactly one of ramp, sine, burst, steps, poisson")
+        return self
+
+
+class HitBy(_Part):
+    """A sensor is hit by a report."""
+
+    sensor: int = Field(ge=1)
+    report: str = Field(description="a report's id, or a feed's name for its first report")
+
+
+class Ransomware(_Part):
+    """Ransomware runs on one endpoint."""
+
+    sensor: int = Field(ge=1)
+    files: int = Field(100, ge=1, le=100_000)
+
+
+class SpreadOver(_Part):
+    """A new binary begins to spread."""
+
+    sensors: int = Field(ge=1)
+
+
+class Injection(_Part):
+    """Something that happens at a moment of the phase: exactly one thing."""
+
+    at: Seconds
+    hit: HitBy | None = None
+    ransomware: Ransomware | None = None
+    spread: SpreadOver | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Injection:
+        if len(self.model_fields_set - {"at"}) != 1:
+            raise ValueError("expected exactly one of hit, ransomware, spread beside `at`")
+        return self
+
+
+def _known_names(mix: dict[str, Any]) -> dict[str, Any]:
+    known = [*NOTIFICATIONS, *RAW_EVENTS]
+    for pattern in mix:
+        if "*" in pattern:
+            if not any(fnmatchcase(name, pattern) for name in known):
+                raise ValueError(f"{pattern!r} matches no notification; `cbsim events` lists all")
+        else:
+            _of(lookup)(pattern)
+    if not mix:
+        raise ValueError("expected at least one notification")
+    return mix
+
+
+class Phase(_Part):
+    """A part of the run: what is sent, how fast, for how long."""
+
+    name: str = "phase"
+    duration: Seconds | None = Field(None, description="how long; `rate: max` counts the wall's")
+    count: int | None = Field(None, ge=1, description="how many messages")
+    rate: Literal["max"] | RateModel | Rate | None = Field(
+        None, description="`500/s`, `max`, or a profile; without one, the sum of the mix's rates"
+    )
+    mix: Annotated[
+        dict[str, Annotated[float, Field(ge=0)] | Rate], AfterValidator(_known_names)
+    ] = Field(
+        default_factory=lambda: {"*": 1.0},
+        description="names or patterns with their weights, or all with rates such as `5/s`; a "
+        "pattern's weight is shared out as real servers do",
+    )
+    cover: bool = Field(False, description="begin with one message of each name in the mix")
+    inject: tuple[Injection, ...] = ()
+
+    @model_validator(mode="after")
+    def _ends(self) -> Phase:
+        if self.duration is None and self.count is None:
+            raise ValueError(f"phase {self.name!r} has no end: expected a duration or a count")
+        if not any(self.mix.values()):
+            raise ValueError(f"phase {self.name!r}: expected a weight above 0 in the mix")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rates_in_mix(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("mix"), dict):
+            return data
+        mix = data["mix"]
+        written = [value for value in mix.values() if isinstance(value, str)]
+        if written and len(written) != len(mix):
+            raise ValueError("mix: expected weights or rates, not both")
+        if written:
+            mix = {name: _of(rates.parse_rate)(value) for name, value in mix.items()}
+            return {"rate": sum(mix.values())} | data | {"mix": mix}
+        if "rate" not in data:
+            raise ValueError("expected a rate: a number a second such as 500/s, a profile, or max")
+        return data
+
+
+class Scenario(_Part):
+    """A whole scenario."""
+
+    server: ServerModel = ServerModel()
+    bus: BusModel = BusModel()
+    estate: EstateModel = EstateModel()
+    seed: int = 1
+    phases: tuple[Phase, ...] = Field(min_length=1)

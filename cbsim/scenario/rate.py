@@ -1,0 +1,126 @@
+"""Rates: how a scenario writes them, and the moments at which messages are due."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from math import pi, sin
+from random import Random
+
+from cbsim.errors import ScenarioError
+
+__all__ = [
+    "MAX",
+    "NOMINAL",
+    "Profile",
+    "constant",
+    "parse_duration",
+    "parse_rate",
+    "poisson",
+    "varying",
+]
+
+MAX = "max"
+"""As fast as the sink takes it."""
+NOMINAL = 10_000.0
+"""Messages a second by which the clock inside messages moves when the rate is `max`."""
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:/\s*(s|sec|second|m|min|minute|h|hour))?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|min|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+Profile = Callable[[Random], Iterator[float]]
+"""Yields when each message is due: seconds since the phase began, never backwards, without end."""
+
+
+def parse_rate(text: str | float) -> float:
+    """Messages a second of `500/s`, `30/min`, `2/h` or a bare number; raises ScenarioError."""
+    match = _RATE.fullmatch(str(text).strip())
+    rate = float(match[1]) / _SECONDS[(match[2] or "s")[0]] if match else 0.0
+    if rate <= 0:
+        raise ScenarioError(
+            f"rate {str(text)!r}: expected a number above 0 with /s, /min or /h, such as 500/s, or max"
+        )
+    return rate
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds of `30s`, `500ms`, `5m`, `2h` or a bare number; raises ScenarioError."""
+    match = _DURATION.fullmatch(str(text).strip())
+    seconds = float(match[1]) * _SECONDS[match[2] or "s"] if match else -1.0
+    if seconds < 0:
+        raise ScenarioError(
+            f"duration {str(text)!r}: expected a number with ms, s, m or h, such as 30s"
+        )
+    return seconds
+
+
+def constant(rate: float) -> Profile:
+    """Evenly spaced; the n-th message is due at n / rate, so that nothing adds up."""
+
+    def moments(_: Random) -> Iterator[float]:
+        number = 0
+        while True:
+            yield number / rate
+            number += 1
+
+    return moments
+
+
+def poisson(rate: float) -> Profile:
+    """Random arrivals that do not know of each other, `rate` a second on average."""
+
+    def moments(rng: Random) -> Iterator[float]:
+        at = 0.0
+        while True:
+            yield at
+            at += rng.expovariate(rate)
+
+    return moments
+
+
+def varying(rate_at: Callable[[float], float]) -> Profile:
+    """A rate that depends on the seconds since the phase began; where it is 0, time passes."""
+
+    def moments(_: Random) -> Iterator[float]:
+        at, share = 0.0, 1.0
+        while True:
+            # How much of a message has come due, in steps of at most 10 ms.
+            rate = rate_at(at)
+            step = min(0.01, share / rate) if rate > 0 else 0.01
+            due = rate_at(at + step / 2) * step
+            if due >= share - 1e-9:
+                yield at
+                share += 1.0
+            at += step
+            share -= due
+
+    return moments
+
+
+def ramp(start: float, end: float, seconds: float) -> Callable[[float], float]:
+    """From one rate to another in a straight line, then on at the second."""
+    return lambda at: start + (end - start) * min(at / seconds, 1.0) if seconds else end
+
+
+def sine(mean: float, amplitude: float, period: float) -> Callable[[float], float]:
+    """Around a mean, up first."""
+    return lambda at: mean + amplitude * sin(2 * pi * at / period)
+
+
+def burst(base: float, peak: float, every: float, length: float) -> Callable[[float], float]:
+    """A base rate with a burst of some seconds at the start of each period."""
+    return lambda at: peak if at % every < length else base
+
+
+def steps(stairs: list[tuple[float, float]]) -> Callable[[float], float]:
+    """(seconds, rate) one after the other; the last one goes on."""
+
+    def rate_at(at: float) -> float:
+        for seconds, rate in stairs:
+            if at < seconds:
+                return rate
+            at -= seconds
+        return stairs[-1][1]
+
+    return rate_at
