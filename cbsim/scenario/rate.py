@@ -39,7 +39,7 @@ def parse_rate(text: str | float) -> float:
     rate = float(match[1]) / _SECONDS[(match[2] or "s")[0]] if match else 0.0
     if rate <= 0:
         raise ScenarioError(
-            f"rate {str(text)!r}: expected a number above 0 with /s, /min or /h, such as 500/s, or max"
+            f"rate {str(text)!r}: expected a number above 0 such as 500/s or 30/min, or max"
         )
     return rate
 

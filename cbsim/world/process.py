@@ -25,10 +25,31 @@ class Process:
     """One process. Counters count the events that were sent for it."""
 
     __slots__ = (
-        "binary", "childproc_count", "cmdline", "create_time", "crossproc_count", "ended",
-        "filemod_count", "fork_pid", "guid", "guid_field", "header", "host", "key", "last_update",
-        "modload_count", "netconn_count", "parent", "path", "path_guid", "pid", "regmod_count", "sha256",
-        "sensor", "sparse", "user",
+        "binary",
+        "childproc_count",
+        "cmdline",
+        "create_time",
+        "crossproc_count",
+        "ended",
+        "filemod_count",
+        "fork_pid",
+        "guid",
+        "guid_field",
+        "header",
+        "host",
+        "key",
+        "last_update",
+        "modload_count",
+        "netconn_count",
+        "parent",
+        "path",
+        "path_guid",
+        "pid",
+        "regmod_count",
+        "sensor",
+        "sha256",
+        "sparse",
+        "user",
     )  # fmt: skip
 
     def __init__(

@@ -1,0 +1,1 @@
+"""Where messages go: a broker, a file, nowhere."""

@@ -1,0 +1,122 @@
+"""Sinks that need no broker: NDJSON, one object a message, and nothing at all."""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import IO, Protocol
+
+import orjson
+
+from cbsim.errors import CbsimError, WireError
+from cbsim.wire.message import JSON_TYPE, Message
+
+__all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "from_line"]
+
+
+class Sink(Protocol):
+    """Takes messages; `confirmed` counts those that have arrived for certain."""
+
+    confirmed: int
+
+    def publish(self, message: Message) -> None:
+        """Take one message; may hold it back until the next `flush`."""
+
+    def flush(self) -> None:
+        """Wait until every message so far has arrived; raises CbsimError when they cannot."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class NullSink:
+    """Takes everything and keeps nothing."""
+
+    def __init__(self) -> None:
+        self.confirmed = 0
+
+    def publish(self, message: Message) -> None:
+        """Count it."""
+        del message
+        self.confirmed += 1
+
+    def flush(self) -> None:
+        """Nothing is held."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class NdjsonSink:
+    """Writes a line a message to a file, or to standard output for `-`."""
+
+    def __init__(self, path: str) -> None:
+        self.confirmed = 0
+        self._file: IO[bytes]
+        try:
+            self._file = sys.stdout.buffer if path == "-" else Path(path).open("wb")
+        except OSError as error:
+            raise CbsimError(f"cannot write {path}: {error.strerror}") from None
+
+    def publish(self, message: Message) -> None:
+        """Write its line."""
+        self._file.write(as_line(message))
+        self.confirmed += 1
+
+    def flush(self) -> None:
+        """Hand the lines to the operating system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; standard output stays open."""
+        self._file.flush()
+        if self._file is not sys.stdout.buffer:
+            self._file.close()
+
+
+def as_line(message: Message) -> bytes:
+    """The envelope: exchange, routing_key, content_type, headers, timestamp, and the body.
+
+    The body is text under `body` when it is UTF-8 JSON, else under `body_base64`.
+    """
+    fields: dict[str, object] = {
+        "exchange": message.exchange,
+        "routing_key": message.routing_key,
+        "content_type": message.content_type,
+        "headers": dict(message.headers),
+        "timestamp": round(message.timestamp, 6),
+    }
+    try:
+        if message.content_type != JSON_TYPE:
+            raise UnicodeDecodeError("ascii", b"", 0, 1, "binary")
+        fields["body"] = message.body.decode()
+    except UnicodeDecodeError:
+        fields["body_base64"] = b64encode(message.body).decode()
+    return orjson.dumps(fields) + b"\n"
+
+
+def from_line(line: bytes) -> Message:
+    """The inverse of `as_line`; raises WireError for anything else."""
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise WireError(f"no JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise WireError("expected an object with exchange, routing_key and body")
+    for name, kind in (("exchange", str), ("routing_key", str), ("content_type", str)):
+        if not isinstance(fields.get(name), kind):
+            raise WireError(f"field {name!r}: expected a string, got {fields.get(name)!r}")
+    headers, moment = fields.get("headers", {}), fields.get("timestamp", 0.0)
+    if not isinstance(headers, dict) or not isinstance(moment, int | float):
+        raise WireError("fields 'headers' and 'timestamp': expected an object and a number")
+    if isinstance(fields.get("body"), str):
+        body = fields["body"].encode()
+    else:
+        try:
+            body = b64decode(fields["body_base64"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            raise WireError("expected `body` (text) or `body_base64`") from None
+    return Message(
+        fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, moment
+    )
