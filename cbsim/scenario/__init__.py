@@ -1,0 +1,1 @@
+"""Scenarios: how they are written, and how they are run."""
