@@ -12,7 +12,7 @@ import pika.exceptions
 
 from cbsim.errors import BrokerError
 
-__all__ = ["Tls", "connect", "parameters", "redacted", "sentence"]
+__all__ = ["PLAIN", "Tls", "connect", "parameters", "redacted", "sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ class Tls:
     client_key: str | None = None
 
 
+PLAIN = Tls()
+"""The system's certificates, and none of our own."""
+
+
 def redacted(url: str) -> str:
     """The URL as it may be shown: without its password."""
     parts = urlsplit(url)
@@ -32,7 +36,7 @@ def redacted(url: str) -> str:
     return f"{parts.scheme}://{user}{host}{parts.path}"
 
 
-def parameters(url: str, tls: Tls = Tls()) -> pika.URLParameters:
+def parameters(url: str, tls: Tls = PLAIN) -> pika.URLParameters:
     """What pika connects with; raises BrokerError for a URL or files that cannot be used."""
     try:
         if urlsplit(url).scheme not in ("amqp", "amqps") or not urlsplit(url).hostname:
@@ -55,7 +59,7 @@ def parameters(url: str, tls: Tls = Tls()) -> pika.URLParameters:
     return made
 
 
-def connect(url: str, tls: Tls = Tls()) -> pika.BlockingConnection:
+def connect(url: str, tls: Tls = PLAIN) -> pika.BlockingConnection:
     """An open connection; raises BrokerError."""
     made = parameters(url, tls)
     try:
@@ -90,7 +94,7 @@ def sentence(error: BaseException, url: str) -> str:
         if code == 530:
             return f"broker {shown}: the virtual host is not there, or this user may not enter it"
         return f"broker {shown}: refused with {code} {text}"
-    if has(TimeoutError, socket.timeout, pika.exceptions.AMQPConnectorStackTimeout):
+    if has(TimeoutError) or "imeout" in type(error).__name__:
         return f"broker {shown}: no answer in time"
     return f"broker {shown}: the connection failed: {error or type(error).__name__}"
 
