@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pika
@@ -12,7 +13,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.channel import Channel
 
-from cbsim.bus.connection import Tls, connect, parameters, redacted, sentence
+from cbsim.bus.connection import PLAIN, Tls, connect, parameters, redacted, sentence
 from cbsim.errors import BrokerError
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
@@ -30,6 +31,9 @@ class Topology:
     durable: bool = True
     passive: bool = False
     """Expect the exchanges to be there, and declare nothing."""
+
+
+_STANDARD = Topology()
 
 
 def declare(channel: BlockingChannel, topology: Topology, url: str) -> None:
@@ -59,8 +63,8 @@ class Publisher:
     def __init__(
         self,
         url: str,
-        topology: Topology = Topology(),
-        tls: Tls = Tls(),
+        topology: Topology = _STANDARD,
+        tls: Tls = PLAIN,
         *,
         window: int = 4000,
         patience: float = 30.0,
@@ -116,10 +120,9 @@ class Publisher:
         self._closing = True
         connection = self._connection
         if connection is not None and self._thread.is_alive():
-            try:
+            # A loop that has ended has nothing left to shut.
+            with suppress(Exception):
                 connection.ioloop.add_callback_threadsafe(self._shut)
-            except Exception:
-                pass
         self._thread.join(10.0)
 
     # Everything below runs in the thread.

@@ -55,7 +55,7 @@ class NdjsonSink:
         self.confirmed = 0
         self._file: IO[bytes]
         try:
-            self._file = sys.stdout.buffer if path == "-" else Path(path).open("wb")
+            self._file = sys.stdout.buffer if path == "-" else Path(path).open("wb")  # noqa: SIM115 - held until close
         except OSError as error:
             raise CbsimError(f"cannot write {path}: {error.strerror}") from None
 

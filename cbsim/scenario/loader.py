@@ -86,7 +86,7 @@ def _real(loc: Sequence[int | str], data: Any) -> tuple[int | str, ...]:
             isinstance(data, list) and isinstance(part, int) and part < len(data)
         ):
             where.append(part)
-            data = data[part]
+            data = data[part]  # type: ignore[index]
     return tuple(where)
 
 
@@ -105,10 +105,12 @@ def _line(node: Any, where: Sequence[int | str]) -> int:
 
 
 def _keys(where: Sequence[int | str]) -> list[str]:
+    from pydantic import BaseModel
+
     from cbsim.scenario import model
 
     names: list[str] = []
     for part in vars(model).values():
-        if isinstance(part, type) and issubclass(part, model.BaseModel):
+        if isinstance(part, type) and issubclass(part, BaseModel):
             names += [field.alias or name for name, field in part.model_fields.items()]
     return [name for name in names if name != where[-1]]

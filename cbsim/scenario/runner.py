@@ -89,8 +89,8 @@ def messages(scenario: Scenario, start: datetime, count: int | None = None) -> I
         mix = Mix(world, share, rng, cover=phase.cover)
         pending = sorted(phase.inject, key=lambda injection: injection.at)
         unpaced = phase.rate == rates.MAX
-        at, done = 0.0, 0
-        for at in profile(phase)(rng):
+        at = 0.0
+        for done, at in enumerate(profile(phase)(rng)):
             if phase.count is not None and done >= phase.count:
                 break
             if phase.duration is not None and at >= phase.duration and not unpaced:
@@ -105,7 +105,6 @@ def messages(scenario: Scenario, start: datetime, count: int | None = None) -> I
                 sent += 1
                 if count is not None and sent >= count:
                     return
-            done += 1
         # A phase lasts as long as it says, even if its last message comes before its end.
         began += phase.duration if phase.duration is not None and not unpaced else at
     for message in exporter.rest(origin + int(began * TICKS)):
@@ -139,7 +138,7 @@ def run(
     start: datetime,
     *,
     count: int | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Report:
     """Publish a scenario on schedule, open loop, and wait for the last confirm.
 

@@ -62,14 +62,24 @@ class Agenda:
         self.promised: Counter[str] = Counter()
         """How many messages of each name the chains still hold."""
 
-    def start(self, effects: Iterable[Effect], now: int) -> None:
-        """Begin chains at that moment."""
+    def start(self, effects: Iterable[Effect], now: int, wanted: str | None = None) -> None:
+        """Begin chains at that moment, for the sake of a message of the name `wanted`.
+
+        What nobody asks for as often as it is caused is left out past a limit.
+        """
         for effect in effects:
-            names = [name for name in effect.names() if name in self._published]
-            if any(self.promised[name] >= _LIMIT for name in names):
-                continue
-            self.promised.update(names)
-            self._release(effect, now)
+            if self._room(effect, wanted):
+                kept = self._pruned(effect, wanted)
+                self.promised.update(name for name in kept.names() if name in self._published)
+                self._release(kept, now)
+
+    def _room(self, effect: Effect, wanted: str | None) -> bool:
+        leads = wanted is not None and effect.leads_to(wanted)
+        return leads or self.promised[effect.name] < _LIMIT
+
+    def _pruned(self, effect: Effect, wanted: str | None) -> Effect:
+        then = tuple(self._pruned(one, wanted) for one in effect.then if self._room(one, wanted))
+        return Effect(effect.name, effect.delay, effect.make, then)
 
     def interrupt(self, effects: Iterable[Effect]) -> None:
         """Let these come next, one after the other, before anything else."""

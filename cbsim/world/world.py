@@ -422,17 +422,17 @@ class World:
     def _cause(self, name: str, now: int) -> None:
         if name.endswith(".process") and self._ready_process(now):
             if name.startswith(("feed.query", "watchlist.", "alert.watchlist.hit.query")):
-                self._agenda.start(self._searched(self._recent()), now)
+                self._agenda.start(self._searched(self._recent()), now, name)
             else:
                 feed = self._feed_of("ipv4" if self._rng.random() < 0.6 else "dns")
                 report = self._rng.choice(feed.reports)
-                self._agenda.start([self._process_story(None, feed, report)], now)
+                self._agenda.start([self._process_story(None, feed, report)], now, name)
         elif name in ("feed.synchronized", "cmd.feed.synchronize"):
-            self._agenda.start([self._synchronize()], now)
+            self._agenda.start([self._synchronize()], now, name)
         elif name.endswith(".host"):
-            self._agenda.start([self._host_story()], now)
+            self._agenda.start([self._host_story()], now, name)
         elif not name.endswith(".process"):
-            self._agenda.start([self._binary_story(now)], now)
+            self._agenda.start([self._binary_story(now)], now, name)
 
     def _ready_process(self, now: int) -> bool:
         """Whether some process was told of; if not, one starts, told of or in silence."""

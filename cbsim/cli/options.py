@@ -1,0 +1,65 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from cbsim.bus.connection import Tls
+from cbsim.errors import BrokerError
+
+__all__ = ["Tls", "broker_options", "broker_url", "moment", "scenario_names", "tls_of"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def broker_options(function: _F) -> _F:
+    """`--broker` and the files for TLS."""
+    for option in (
+        click.option("--client-key", metavar="FILE", help="Key of the client certificate (PEM)."),
+        click.option("--client-cert", metavar="FILE", help="Client certificate for amqps (PEM)."),
+        click.option("--ca-file", metavar="FILE", help="Whom to trust for amqps (PEM)."),
+        click.option(
+            "--broker",
+            metavar="URL",
+            envvar="CBSIM_BROKER_URL",
+            help="amqp://user:password@host:port/vhost, or amqps://.  [env: CBSIM_BROKER_URL]",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def broker_url(broker: str | None) -> str:
+    """The URL that was given; raises BrokerError when none was."""
+    if not broker:
+        raise BrokerError("no broker: give --broker URL or set CBSIM_BROKER_URL")
+    return broker
+
+
+def tls_of(ca_file: str | None, client_cert: str | None, client_key: str | None) -> Tls:
+    """The files for `amqps://`."""
+    return Tls(ca_file, client_cert, client_key)
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """An ISO 8601 time, UTC unless it says otherwise."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r}: expected a time such as 2024-01-01T09:00:00Z", ctx, param
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def scenario_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completes the names of shipped scenarios."""
+    from cbsim.scenario.loader import shipped
+
+    return [name for name in shipped() if name.startswith(incomplete)]

@@ -1,0 +1,147 @@
+"""`cbsim run`: a scenario, a sink, and how it goes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from cbsim.bus.connection import redacted
+from cbsim.bus.publisher import Publisher, Topology
+from cbsim.bus.sink import NdjsonSink, NullSink, Sink
+from cbsim.cli.options import broker_options, broker_url, moment, scenario_names, tls_of
+from cbsim.errors import CbsimError, ScenarioError
+from cbsim.report.terminal import Console
+from cbsim.scenario import rate as rates
+from cbsim.scenario.loader import load
+from cbsim.scenario.model import Scenario
+from cbsim.scenario.runner import FIXED_START, run
+
+__all__ = ["command"]
+
+
+@click.command("run", short_help="Run a scenario against a broker or into a file.")
+@click.argument("scenario", shell_complete=scenario_names)
+@broker_options
+@click.option(
+    "--sink",
+    default="amqp",
+    metavar="amqp|ndjson:PATH|null",
+    help="Where messages go; `ndjson:-` is standard output.  [default: amqp]",
+)
+@click.option("--rate", metavar="RATE", help="Instead of the phases' rates: 500/s, 30/min or max.")
+@click.option("--duration", metavar="TIME", help="Instead of the phases' durations, in all: 30s.")
+@click.option("--count", type=click.IntRange(1), help="Stop after that many messages.")
+@click.option("--seed", type=int, help="Instead of the scenario's seed.")
+@click.option("--server", metavar="VERSION", help="4.2, 5.2, 6.x or 7.x.")
+@click.option("--dialect", help="documented or observed.")
+@click.option(
+    "--start",
+    callback=moment,
+    metavar="TIME",
+    help="The clock inside messages.  [default: now for a broker, else 2024-01-01T00:00:00Z]",
+)
+@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
+def command(
+    scenario: str,
+    broker: str | None,
+    ca_file: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    sink: str,
+    rate: str | None,
+    duration: str | None,
+    count: int | None,
+    seed: int | None,
+    server: str | None,
+    dialect: str | None,
+    start: datetime | None,
+    passive: bool,
+) -> None:
+    """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
+
+    The same seed, scenario and --start give the same messages, byte for byte. Ctrl-C ends the run
+    cleanly. Exit code 1 when a message could not be confirmed.
+    """
+    wanted = _changed(load(scenario), rate, duration, count, seed, server, dialect)
+    topology = Topology(
+        wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
+    )
+    target: Sink
+    where = sink
+    if sink == "amqp":
+        url = broker_url(broker)
+        target = Publisher(url, topology, tls_of(ca_file, client_cert, client_key))
+        where = redacted(url)
+    elif sink == "null":
+        target = NullSink()
+    elif sink.startswith("ndjson:"):
+        target = NdjsonSink(sink.removeprefix("ndjson:"))
+    else:
+        raise CbsimError(f"sink {sink!r}: expected amqp, ndjson:PATH or null")
+    begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    console = Console(sys.stderr, scenario, where)
+    try:
+        with console:
+            report = run(wanted, target, begin, count=count, on_progress=console.progress)
+    finally:
+        target.close()
+    console.summary(report, getattr(target, "republished", 0))
+    if report.confirmed < report.sent:
+        raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _changed(
+    scenario: Scenario,
+    rate: str | None,
+    duration: str | None,
+    count: int | None,
+    seed: int | None,
+    server: str | None,
+    dialect: str | None,
+) -> Scenario:
+    """The scenario with what the command line says instead; raises CbsimError."""
+    from cbsim.catalog import Dialect, ServerVersion
+
+    of_server: dict[str, Any] = {}
+    if server is not None:
+        of_server["version"] = ServerVersion.parse(server)
+    if dialect is not None:
+        of_server["dialect"] = Dialect.parse(dialect)
+    phases = list(scenario.phases)
+    if rate is not None:
+        asked = rate if rate == rates.MAX else rates.parse_rate(rate)
+        phases = [phase.model_copy(update={"rate": asked}) for phase in phases]
+    if duration is not None:
+        seconds = rates.parse_duration(duration)
+        if seconds <= 0:
+            raise ScenarioError(f"duration {duration!r}: expected more than 0")
+        total = sum(phase.duration or 0.0 for phase in phases)
+        # Phases keep their share of the whole; a phase with a count alone gets the whole.
+        phases = [
+            phase.model_copy(
+                update={
+                    "duration": seconds * phase.duration / total if phase.duration else seconds,
+                    "count": None,
+                }
+            )
+            for phase in phases
+        ]
+    elif count is not None:
+        last = phases[-1].model_copy(update={"duration": None, "count": count})
+        phases[-1] = last
+    return scenario.model_copy(
+        update={
+            "phases": tuple(phases),
+            "seed": scenario.seed if seed is None else seed,
+            "server": scenario.server.model_copy(update=of_server),
+        }
+    )

@@ -1,0 +1,92 @@
+"""A run in the terminal: a live line where there is a screen, a plain line a second where not."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from rich import console as rich_console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from cbsim.scenario.runner import Progress, Report
+
+__all__ = ["Console"]
+
+_LATE = 0.1
+
+
+class Console:
+    """Shows a run on a stream. Use it as a context manager around the run."""
+
+    def __init__(self, stream: TextIO, scenario: str, where: str) -> None:
+        self._console = rich_console.Console(file=stream, highlight=False)
+        self._scenario, self._where = scenario, where
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Console:
+        self._console.print(f"[bold]{self._scenario}[/] → {self._where}", soft_wrap=True)
+        if self._console.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(24),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[line]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("starting", total=1.0, line="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def progress(self, progress: Progress) -> None:
+        """Show how the run stands."""
+        line = f"{progress.sent:,} sent, {progress.confirmed:,} confirmed, {progress.rate:,.0f}/s"
+        if progress.lag > _LATE:
+            line += f", {progress.lag:.1f} s behind schedule"
+        if self._bar is None:
+            self._console.print(f"{progress.phase}: {line}", soft_wrap=True)
+            return
+        self._bar.update(
+            self._task,
+            description=progress.phase,
+            completed=progress.total or 0.0,
+            total=1.0 if progress.total is not None else None,
+            line=line,
+        )
+
+    def summary(self, report: Report, republished: int) -> None:
+        """Show what the run did."""
+        table = Table(box=None, pad_edge=False)
+        table.add_column("message")
+        table.add_column("sent", justify="right")
+        for name, count in sorted(report.per_name.items()):
+            table.add_row(name, f"{count:,}")
+        self._console.print(table)
+        rate = report.sent / report.seconds if report.seconds else 0.0
+        text = f"{report.sent:,} sent, {report.confirmed:,} confirmed"
+        text += f" in {report.seconds:.1f} s ({rate:,.0f}/s)"
+        if republished:
+            text += f"; {republished:,} were sent again after a lost connection"
+        if report.interrupted:
+            text += "; interrupted"
+        self._console.print(text, soft_wrap=True)
+        if report.behind > _LATE or report.lag > 1.0:
+            self._console.print(
+                f"could not keep up: {report.behind:.1f} s behind schedule at the end, "
+                f"{report.lag:.1f} s at worst",
+                soft_wrap=True,
+            )
