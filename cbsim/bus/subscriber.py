@@ -1,0 +1,64 @@
+"""The subscriber: a queue of its own, bound to keys, and the messages that come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pika.exceptions
+
+from cbsim.bus.connection import PLAIN, Tls, connect, redacted, sentence
+from cbsim.errors import BrokerError
+from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
+
+__all__ = ["subscribe"]
+
+_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
+
+
+def subscribe(
+    url: str,
+    keys: Sequence[str] = ("#",),
+    tls: Tls = PLAIN,
+    *,
+    events: str = EVENTS_EXCHANGE,
+    raw: str = RAW_EXCHANGE,
+    idle: float | None = None,
+) -> Iterator[Message | None]:
+    """Messages as they arrive, for ever, or until none came for `idle` seconds.
+
+    Binds a queue that the broker names and that goes when we go: to `events` with each key, and
+    to `raw` when one of them is `#`. The first item is None, once the queue is bound. Raises
+    BrokerError.
+    """
+    connection = connect(url, tls)
+    try:
+        channel = connection.channel()
+        queue = channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
+        for exchange, bound in ((events, keys), (raw, [""] if "#" in keys else [])):
+            for key in bound:
+                channel.queue_bind(queue, exchange, key)
+        yield None
+        for method, properties, body in channel.consume(
+            queue, auto_ack=True, inactivity_timeout=idle
+        ):
+            if method is None or body is None:
+                return
+            headers = properties.headers or {}
+            yield Message(
+                method.exchange,
+                method.routing_key,
+                properties.content_type or "",
+                body,
+                {name: headers[name] for name in _HEADERS if name in headers},
+            )
+        raise BrokerError(f"broker {redacted(url)}: the queue was deleted")
+    except pika.exceptions.ChannelClosedByBroker as error:
+        raise BrokerError(
+            f"broker {redacted(url)}: {error.reply_code} {error.reply_text}; "
+            "`cbsim run` declares the exchanges"
+        ) from None
+    except pika.exceptions.AMQPError as error:
+        raise BrokerError(sentence(error, url)) from None
+    finally:
+        if connection.is_open:
+            connection.close()

@@ -1,0 +1,55 @@
+"""`cbsim generate`: messages of one type, without a broker."""
+
+from __future__ import annotations
+
+import click
+
+from cbsim.catalog import (
+    NOTIFICATIONS,
+    RAW_EVENTS,
+    Dialect,
+    Notification,
+    RawEvent,
+    ServerVersion,
+    lookup,
+)
+from cbsim.cli.output import FORMATS, writer
+
+__all__ = ["command"]
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in (*NOTIFICATIONS, *RAW_EVENTS) if name.startswith(incomplete)]
+
+
+@click.command("generate", short_help="Write messages of one type, without a broker.")
+@click.argument("name", shell_complete=_complete)
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--server", metavar="VERSION", help="4.2, 5.2, 6.x or 7.x.  [default: one that has it]"
+)
+@click.option("--dialect", default="observed", show_default=True, help="documented or observed.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="ndjson", show_default=True)
+def command(name: str, count: int, seed: int, server: str | None, dialect: str, form: str) -> None:
+    """Write messages of the notification or raw event NAME to standard output."""
+    from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
+    from cbsim.scenario.runner import FIXED_START, messages
+
+    entry = lookup(name)
+    version = ServerVersion.parse(server) if server else _default(entry)
+    scenario = Scenario(
+        server=ServerModel(version=version, dialect=Dialect.parse(dialect)),
+        estate=EstateModel(),
+        seed=seed,
+        phases=(Phase(count=count, rate=100.0, mix={name: 1.0}),),
+    )
+    write = writer(form)
+    for _, message, _, _ in messages(scenario, FIXED_START):
+        write(message)
+
+
+def _default(entry: Notification | RawEvent) -> ServerVersion:
+    if entry.in_version(ServerVersion.V5_2):
+        return ServerVersion.V5_2
+    return entry.since

@@ -1,0 +1,56 @@
+"""Reading the bus: a delivered message becomes the notification or the events that it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import orjson
+
+from cbsim.errors import WireError
+from cbsim.wire import bundle
+from cbsim.wire.event import as_dict, decode
+from cbsim.wire.message import JSON_TYPE, Message
+from cbsim.wire.sensor_events_pb2 import CbEventMsg
+
+__all__ = ["Reading", "read"]
+
+
+class Reading(NamedTuple):
+    """One thing that a message says."""
+
+    routing_key: str
+    """Empty for an event of a bundle."""
+    fields: dict[str, object]
+    """The notification, or the event in protobuf's JSON mapping with the proto's names."""
+
+
+def read(message: Message) -> Iterator[Reading]:
+    """What a message carries: one notification, one raw event, or a bundle's events.
+
+    Events of a bundle carry no `env`: it is filled in from the headers. Raises WireError.
+    """
+    if message.content_type == JSON_TYPE:
+        try:
+            fields = orjson.loads(message.body)
+        except orjson.JSONDecodeError as error:
+            raise WireError(f"{message.routing_key}: no JSON: {error}") from None
+        if not isinstance(fields, dict):
+            raise WireError(f"{message.routing_key}: expected a JSON object")
+        yield Reading(message.routing_key, fields)
+    elif message.routing_key:
+        yield Reading(message.routing_key, as_dict(decode(message.body)))
+    else:
+        for run in bundle.members(message.body):
+            for body in bundle.split(run):
+                event = decode(body)
+                _fill(event, message.headers)
+                yield Reading("", as_dict(event))
+
+
+def _fill(event: CbEventMsg, headers: Mapping[str, int | str]) -> None:
+    endpoint = event.env.endpoint
+    endpoint.SensorId = int(headers.get("sensorId", 0))
+    endpoint.HostId = int(headers.get("hostId", 0))
+    endpoint.SensorHostName = str(headers.get("sensorHostName", ""))
+    event.env.server.NodeId = int(headers.get("nodeId", 0))
