@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pika.exceptions
 
@@ -41,12 +42,12 @@ def subscribe(
         for method, properties, body in channel.consume(
             queue, auto_ack=True, inactivity_timeout=idle
         ):
-            if method is None or body is None:
+            if method is None or properties is None or body is None:
                 return
-            headers = properties.headers or {}
+            headers: dict[str, Any] = properties.headers or {}
             yield Message(
-                method.exchange,
-                method.routing_key,
+                method.exchange or "",
+                method.routing_key or "",
                 properties.content_type or "",
                 body,
                 {name: headers[name] for name in _HEADERS if name in headers},

@@ -44,7 +44,8 @@ def lookup(name: str) -> Notification | RawEvent:
     if found is not None:
         return found
     known = [*NOTIFICATIONS, *RAW_EVENTS]
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    near = get_close_matches(name, known, n=2, cutoff=0.75)
+    near = near or get_close_matches(f"ingress.event.{name}", known, n=2, cutoff=0.75)
     hint = f"did you mean {' or '.join(near)}?" if near else "`cbsim events` lists all"
     raise CatalogError(f"unknown notification {name!r}: {hint}")
 

@@ -1,0 +1,55 @@
+# make demo: see the main job at work. make test: all tests. Both do all their set-up.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WITH_BROKER := $(BIN)/python -m cbsim.bus.local
+
+.PHONY: demo test lint proto schemas lock broker clean
+.DELETE_ON_ERROR:
+
+demo: .venv/package broker
+	@$(WITH_BROKER) tests/demo.sh
+
+test: .venv/dev broker
+	$(WITH_BROKER) $(BIN)/pytest $(PYTEST_ARGS)
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+proto: .venv/dev
+	$(BIN)/python proto/build.py
+
+schemas: .venv/dev
+	$(BIN)/python -m cbsim.scenario.schema
+
+# The versions of the development environment, for every Python that we support.
+lock: .venv/dev
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --group dev pyproject.toml --output-file requirements.lock
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("cbsim needs Python 3.11 or newer") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv .venv
+
+.venv/package: .venv/bin/python pyproject.toml requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	@touch $@
+
+.venv/dev: .venv/package
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+# A RabbitMQ: CBSIM_BROKER_URL, or what answers on localhost, or rabbitmq-server, which we install
+# from the distribution's packages where we may.
+broker: .venv/package
+	@test -n "$$CBSIM_BROKER_URL" || $(BIN)/python -c 'import socket; socket.create_connection(("127.0.0.1", 5672), 1)' 2>/dev/null \
+		|| test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing rabbitmq-server" >&2 \
+			&& apt-get update -qq && apt-get install -qq --no-install-recommends rabbitmq-server >/dev/null; } \
+		|| { echo "no broker: set CBSIM_BROKER_URL, or install rabbitmq-server" >&2; exit 1; }
+
+clean:
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+"""Writes schemas/scenario.schema.json, for editors: `make schemas`."""
+
+from __future__ import annotations
+
+import json
+
+from cbsim.scenario.model import Scenario
+from cbsim.shipped import folder
+
+__all__ = ["schema"]
+
+
+def schema() -> str:
+    """The JSON Schema (2020-12) of a scenario file, as text."""
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    described |= Scenario.model_json_schema(by_alias=True)
+    return json.dumps(described, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    folder("schemas").joinpath("scenario.schema.json").write_text(schema())
