@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pika.exceptions
@@ -44,7 +44,7 @@ def subscribe(
         ):
             if method is None or properties is None or body is None:
                 return
-            headers: dict[str, Any] = properties.headers or {}
+            headers: Mapping[str, Any] = properties.headers or {}
             yield Message(
                 method.exchange or "",
                 method.routing_key or "",

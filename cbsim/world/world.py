@@ -119,8 +119,9 @@ class World:
         return None if first is None else self._served(first, now)
 
     def due(self, name: str, now: int) -> bool:
-        """Whether a message of that name waits and can be sent now."""
-        return self._agenda.due(name, now)
+        """Whether a message of that name can be sent now, with nothing before it."""
+        living = self._windows if name in _WINDOWS_ONLY else self._live
+        return self._agenda.due(name, now) or (bool(living) and name in self._makers)
 
     def sensor(self, number: int) -> Sensor:
         """The sensor with that id; raises ScenarioError."""

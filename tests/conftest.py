@@ -1,0 +1,36 @@
+"""What the tests share: a real RabbitMQ, and the captures and the specification when present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cbsim.bus.local import at_hand
+from cbsim.errors import BrokerError
+
+SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The URL of a RabbitMQ; without one the test is skipped, or fails where CI requires it."""
+    try:
+        context = at_hand()
+        url = context.__enter__()
+    except BrokerError as error:
+        if os.environ.get("CBSIM_REQUIRE_BROKER"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    yield url
+    context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the specification, the wire facts and the captures."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no {SHARED}: set CBSIM_SHARED to the folder with spec, wire and captures")
+    return SHARED
