@@ -124,12 +124,10 @@ def test_parse_version(text: str, expected: str) -> None:
     assert ServerVersion.parse(text) == expected
 
 
-@given(st.text(max_size=6))
+@given(st.text(max_size=6).filter(lambda text: text.strip()[:1] not in tuple("4567")))
 def test_parse_version_refuses_in_a_sentence(text: str) -> None:
-    try:
+    with pytest.raises(CatalogError, match="expected one of 4.2, 5.2, 6.x, 7.x"):
         ServerVersion.parse(text)
-    except CatalogError as error:
-        assert "expected one of 4.2, 5.2, 6.x, 7.x" in str(error)
 
 
 @pytest.mark.parametrize(

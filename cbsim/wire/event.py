@@ -47,9 +47,13 @@ def text_field(field: int, value: str) -> bytes:
 def decode(body: bytes) -> CbEventMsg:
     """The event in a body; raises WireError when it is none or lacks a required field."""
     try:
-        return CbEventMsg.FromString(body)
+        event = CbEventMsg.FromString(body)
     except DecodeError as error:
         raise WireError(f"no raw event: {error}") from None
+    if not event.IsInitialized():
+        missing = ", ".join(event.FindInitializationErrors())
+        raise WireError(f"no raw event: {missing} is missing")
+    return event
 
 
 def as_dict(event: CbEventMsg) -> dict[str, object]:

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, Shape, name_of, names
+from cbsim.scenario.loader import parse
+from cbsim.scenario.model import Scenario
+from cbsim.scenario.runner import FIXED_START, messages
+from cbsim.wire.bundle import members, split
+from cbsim.wire.event import decode
+from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
+from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
+from cbsim.wire.reading import read
+
+EVERYTHING = """
+server: {{version: {version}, dialect: {dialect}, latency: {{store: 0.1, storage: 0.2, watchlist: 0.4, query: 0.6}}}}
+estate: {{sensors: 15, groups: 3, os: {{windows: 5, linux: 2, osx: 1}}, spread: 3}}
+seed: {seed}
+phases:
+  - {{count: {count}, rate: 500/s, cover: true, mix: {{"ingress.event.*": 60, "feed.*": 15,
+     "watchlist.*": 8, "binaryinfo.*": 8, "binarystore.*": 3, "cmd.*": 1{alerts}}}}}
+"""
+
+
+def everything(
+    version: str = "5.2", dialect: str = "observed", seed: int = 4, count: int = 4000
+) -> Scenario:
+    alerts = ', "alert.*": 5' if version != "4.2" else ""
+    text = EVERYTHING.format(
+        version=version, dialect=dialect, seed=seed, count=count, alerts=alerts
+    )
+    if version == "4.2":
+        text = text.replace(', "cmd.*": 1', "")
+    return parse(text)
+
+
+def sent(scenario: Scenario) -> list[Message]:
+    return [message for _, message, _, _ in messages(scenario, FIXED_START)]
+
+
+def readings(stream: list[Message]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for message in stream:
+        for reading in read(message):
+            yield name_of(reading.routing_key), reading.fields
+
+
+@pytest.mark.parametrize("version", ServerVersion)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_everything_is_said_and_canonical(version: ServerVersion, dialect: Dialect) -> None:
+    stream = sent(everything(version, dialect))
+    said = Counter(name_of(message.routing_key) for message in stream)
+    assert set(said) == set(names(version))
+    for message in stream:
+        if message.content_type != JSON_TYPE:
+            assert decode(message.body).SerializeToString() == message.body
+
+
+JSON_TYPES = {
+    Shape.STRING: str, Shape.INTEGER: int, Shape.NUMBER: (int, float), Shape.BOOLEAN: bool,
+    Shape.OBJECT: dict, Shape.TEXTS: dict, Shape.ARRAY: list, Shape.NULL: type(None),
+    Shape.DIGITS: str, Shape.TRUTH: str, Shape.JSON: str, Shape.DISPLAY: str,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ServerVersion)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_fields_and_shapes_are_the_dialects(version: ServerVersion, dialect: Dialect) -> None:
+    for name, fields in readings(sent(everything(version, dialect, count=2500))):
+        if name not in NOTIFICATIONS:
+            continue
+        notification = NOTIFICATIONS[name]
+        known = [notification.written(form, dialect, version) for form in notification.forms]
+        message = {field.name: field for form in known for field in form.fields}
+        document = {field.name: field for form in known for field in form.documents}
+        groups = [(message, fields)] + [(document, doc) for doc in fields.get("docs", [])]
+        for declared, given in groups:
+            for key, value in given.items():
+                if key not in declared:
+                    stem = key.rpartition("_")[0]
+                    key = next(it for it in declared if it.startswith(f"{stem}_<"))
+                shapes = notification.shapes(declared[key], dialect)
+                assert any(isinstance(value, JSON_TYPES[shape]) for shape in shapes), (name, key)
+            if dialect is Dialect.DOCUMENTED and notification.section:
+                assert {it.name for it in declared.values() if not it.optional} <= given.keys()
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    assert sent(everything(seed=9, count=1500)) == sent(everything(seed=9, count=1500))
+    assert sent(everything(seed=9, count=300)) != sent(everything(seed=10, count=300))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_identities_hold_across_messages(seed: int) -> None:
+    started: set[str] = set()
+    observed: set[str] = set()
+    hosts: set[tuple[str, int]] = set()
+    groups: set[tuple[str, str]] = set()
+    stored: set[str] = set()
+    ingress: set[str] = set()
+    clocks: defaultdict[int, int] = defaultdict(int)
+    for name, fields in readings(sent(everything(seed=seed))):
+        if name.startswith("ingress.event."):
+            sensor = fields["env"]["endpoint"]["SensorId"]
+            moment = int(fields["header"]["timestamp"])
+            assert moment >= clocks[sensor], "timestamps run backwards within a sensor"
+            clocks[sensor] = moment
+            if name.endswith("procstart"):
+                header = fields["header"]
+                started.add(
+                    process_key(sensor, header["process_pid"], int(header["process_create_time"]))
+                )
+            guid = fields["header"].get("filepath_string_guid")
+            if guid is not None:
+                assert guid in {entry["guid"] for entry in fields["strings"]}
+        key = fields.get("process_id") or fields.get("process_guid")
+        if key is not None:
+            assert key in started, f"{name} names a process that was not told of"
+        if name == "binaryinfo.observed":
+            assert fields["md5"] not in observed
+            observed.add(fields["md5"])
+        if name == "binaryinfo.host.observed":
+            pair = fields["md5"], fields["sensor_id"]
+            assert fields["md5"] in observed
+            assert pair not in hosts
+            hosts.add(pair)
+        if name == "binaryinfo.group.observed":
+            couple = fields["md5"], fields["group"]
+            assert fields["md5"] in {md5 for md5, _ in hosts}
+            assert couple not in groups
+            groups.add(couple)
+        if name == "binarystore.file.added":
+            assert fields["md5"] in observed
+            assert fields["md5"] not in stored
+            assert fields["file_path"] == store_path(fields["md5"])
+            stored.add(fields["md5"])
+        if name == "feed.ingress.hit.process":
+            ingress.add(f"{key}{fields['report_id']}")
+        if name == "feed.storage.hit.process":
+            assert f"{key}{fields['report_id']}" in ingress
+        for document in fields.get("docs", []):
+            if "unique_id" in document:
+                unique, segment = parse_unique_id(document["unique_id"])
+                assert unique == parse_process_key(document.get("id", document["unique_id"][:36]))
+                assert segment == document.get("segment_id", segment)
+                assert unique.pid == int(document["process_pid"])
+                assert document["last_update"] >= document["start"]
+    assert started
+    assert stored
+    assert ingress
+
+
+def test_presence_and_sizes_look_like_captured_traffic(shared: Path) -> None:
+    facts = json.loads((shared / "wire" / "presence.json").read_text())["protobuf"]
+    text = """
+    server: {version: "4.2"}
+    estate: {sensors: 20, os: {windows: 1, linux: 0, osx: 0}}
+    phases: [{count: 20000, rate: 1000/s, mix: {"ingress.event.*": 1}}]
+    """
+    sizes: defaultdict[str, list[int]] = defaultdict(list)
+    fields: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for message in sent(parse(text)):
+        sizes[message.routing_key].append(len(message.body))
+        fields[message.routing_key].update(set(paths(decode(message.body))))
+    for name, seen in facts.items():
+        drawn = len(sizes[name])
+        if drawn < 100 or seen["captured"] < 50:
+            continue
+        assert 0.5 < median(sizes[name]) / seen["bytes"]["median"] < 1.8, name
+        for path, often in seen["set_in"].items():
+            assert fields[name][path] / drawn == pytest.approx(often, abs=0.2), (name, path)
+    shares = {name: len(one) / 20000 for name, one in sizes.items()}
+    captured = sum(seen["captured"] for name, seen in facts.items() if name in shares)
+    for name, share in shares.items():
+        assert share == pytest.approx(facts[name]["captured"] / captured, abs=0.02), name
+
+
+def paths(message: Any, prefix: str = "") -> Iterator[str]:
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            yield prefix + field.name
+        else:
+            many = value if not hasattr(value, "ListFields") else [value]
+            for one in many:
+                yield from paths(one, f"{prefix}{field.name}.")
+
+
+def test_bundles_hold_the_same_events_without_env() -> None:
+    def scenario(raw: str) -> Scenario:
+        return parse(f"""
+        server: {{raw: {raw}, bundle: 50}}
+        estate: {{sensors: 4}}
+        phases: [{{count: 1000, rate: 100/s, mix: {{"ingress.event.*": 1}}}}]
+        """)
+
+    single = [decode(message.body) for message in sent(scenario("single"))]
+    expected = defaultdict(list)
+    for event in single:
+        sensor = event.env.endpoint.SensorId
+        event.ClearField("env")
+        expected[sensor].append(event.SerializeToString())
+    unpacked = defaultdict(list)
+    for message in sent(scenario("bundles")):
+        assert (message.exchange, message.routing_key) == (RAW_EXCHANGE, "")
+        sensor = int(message.headers["sensorId"])
+        for run in members(message.body):
+            unpacked[sensor] += list(split(run))
+    assert unpacked == expected
+
+
+def test_ransomware_runs_on_one_endpoint() -> None:
+    scenario = parse("""
+    estate: {sensors: 10, os: {windows: 1, linux: 0, osx: 0}}
+    phases:
+      - {count: 600, rate: 100/s, mix: {"ingress.event.*": 1, "feed.*": 0.1},
+         inject: [{at: 1s, ransomware: {sensor: 4, files: 200}}]}
+    """)
+    filemods = Counter(
+        fields["env"]["endpoint"]["SensorId"]
+        for name, fields in readings(sent(scenario)[100:310])
+        if name == "ingress.event.filemod"
+    )
+    assert filemods[4] >= 200
+
+
+def test_an_injected_hit_comes_at_its_moment() -> None:
+    scenario = parse("""
+    estate: {sensors: 10}
+    phases:
+      - {count: 900, rate: 100/s, mix: {"ingress.event.*": 1, feed.ingress.hit.process: 0.001},
+         inject: [{at: 5s, hit: {sensor: 3, report: tor}}]}
+    """)
+    hits = [
+        (number, fields)
+        for number, (name, fields) in enumerate(readings(sent(scenario)))
+        if name == "feed.ingress.hit.process" and fields["sensor_id"] == 3
+    ]
+    assert [number for number, _ in hits][0] in range(500, 503)
+    assert hits[0][1]["feed_name"] == "tor"
