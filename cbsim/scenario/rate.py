@@ -83,17 +83,17 @@ def varying(rate_at: Callable[[float], float]) -> Profile:
     """A rate that depends on the seconds since the phase began; where it is 0, time passes."""
 
     def moments(_: Random) -> Iterator[float]:
+        yield 0.0
         at, share = 0.0, 1.0
         while True:
-            # How much of a message has come due, in steps of at most 10 ms.
+            # What is left of a message's share comes due in steps of at most 10 ms.
             rate = rate_at(at)
             step = min(0.01, share / rate) if rate > 0 else 0.01
-            due = rate_at(at + step / 2) * step
-            if due >= share - 1e-9:
+            share -= rate_at(at + step / 2) * step
+            at += step
+            while share <= 1e-9:
                 yield at
                 share += 1.0
-            at += step
-            share -= due
 
     return moments
 

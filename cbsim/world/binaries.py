@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,6 +12,7 @@ __all__ = ["Arrival", "Arrivals"]
 
 # Minted binaries are numbered; these lie above those of the estate's own libraries.
 _NEW = 10_000_000
+_SPREADING = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Arrival:
     """How many endpoints have it now."""
     scored: bool
     """A feed knew it already."""
+    told: Callable[[], None]
+    """To be called once the server said that it was observed; it spreads no further before."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,10 @@ class _Spread:
     sensors: list[Sensor]
     groups: set[str] = field(default_factory=set)
     hosts: int = 0
+    known: bool = False
+
+    def tell(self) -> None:
+        self.known = True
 
 
 class Arrivals:
@@ -52,23 +60,28 @@ class Arrivals:
         chosen = self._rng.sample(others, min(sensors, len(others)))
         self._number += 1
         binary = self._estate.minted(first.os, self._number)
+        # Those that the server is never asked to speak of are forgotten.
+        del self._spreading[:-_SPREADING]
         self._spreading.append(_Spread(binary, self._rng.random() < 0.05, chosen))
 
     def next(self) -> Arrival:
         """The next arrival of some binary on some endpoint."""
-        if not self._spreading:
+        able = [spread for spread in self._spreading if spread.known or not spread.hosts]
+        if not able:
             reach = self._estate.size.spread
             self.introduce(1 + int(self._rng.expovariate(1 / max(reach - 1, 1e-9))))
-        index = int(self._rng.random() * len(self._spreading))
-        spread = self._spreading[index]
+            able = self._spreading[-1:]
+        spread = able[int(self._rng.random() * len(able))]
         sensor = spread.sensors.pop()
         new_group = sensor.group not in spread.groups
         spread.groups.add(sensor.group)
         spread.hosts += 1
         if not spread.sensors:
-            del self._spreading[index]
+            self._spreading.remove(spread)
         first = spread.hosts == 1
-        return Arrival(spread.binary, sensor, first, new_group, spread.hosts, spread.scored)
+        return Arrival(
+            spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.tell
+        )
 
     def malware(self) -> Binary:
         """A new Windows binary that nobody knows."""

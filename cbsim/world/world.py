@@ -615,6 +615,10 @@ class World:
         def observed(name: str) -> Callable[[int], Happening]:
             return lambda at: self._notify(name, at, facts.arrival(binary, sensor, at, dict(seen)))
 
+        def first_seen(at: int) -> Happening:
+            arrived.told()
+            return observed("binaryinfo.observed")(at)
+
         def document(at: int) -> FactValues:
             known = facts.binary_document(
                 binary, sensor, started, arrived.hosts, self.server.version
@@ -672,7 +676,7 @@ class World:
         if arrived.first:
             store = self._effect("binarystore.file.added", wait.store,
                                  observed("binarystore.file.added"))  # fmt: skip
-            host = self._effect("binaryinfo.observed", 0, observed("binaryinfo.observed"), host,
+            host = self._effect("binaryinfo.observed", 0, first_seen, host,
                                 store)  # fmt: skip
         return self._raw_effect("module", sensor, lambda at: self._raw.module(binary, at), host)
 

@@ -1,0 +1,109 @@
+"""The command line as a user meets it: its own process, its text, its exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
+
+
+def cbsim(*args: str, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CBSIM, *args], capture_output=True, text=True, timeout=120, check=False, **more
+    )
+
+
+def test_outbreak_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        done = cbsim("run", "outbreak", "--seed", "7", "--rate", "max", "--count", "8000",
+                     "--sink", f"ndjson:{tmp_path / name}")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    first = (tmp_path / "a").read_bytes()
+    assert first == (tmp_path / "b").read_bytes()
+    assert first.count(b"\n") == 8000
+
+
+def test_steady_state_sends_what_was_asked(broker: str) -> None:
+    done = cbsim("run", "steady-state", "--rate", "2000/s", "--duration", "5s", "--broker", broker)
+    assert done.returncode == 0, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    sent, confirmed = last.split(" sent, ")[0], last.split(" sent, ")[1].split(" confirmed")[0]
+    assert sent == confirmed == "10,000", done.stderr
+
+
+def test_sigint_ends_with_the_summary(broker: str) -> None:
+    process = subprocess.Popen(
+        [*CBSIM, "run", "soak", "--broker", broker], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "; interrupted" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["run", "quickstrt", "--sink", "null"], "there is no scenario 'quickstrt': did you mean"),
+        (["run", "quickstart", "--sink", "null", "--rate", "-5/s"], "rate '-5/s': expected"),
+        (["run", "quickstart", "--sink", "null", "--rate", "fast"], "rate 'fast': expected"),
+        (["run", "quickstart", "--sink", "nul"], "sink 'nul': expected amqp, ndjson:PATH or null"),
+        (["run", "quickstart", "--sink", "null", "--server", "9"], "unknown server version '9'"),
+        (["run", "quickstart", "--sink", "null", "--dialect", "x"], "unknown dialect 'x'"),
+        (["run", "quickstart", "--sink", "ndjson:/no/such/folder/a"], "cannot write"),
+        (["run", "quickstart"], "no broker: give --broker URL or set CBSIM_BROKER_URL"),
+        (["run", "quickstart", "--broker", "amqp://cb:hidden@127.0.0.1:1/"], "nothing listens"),
+        (["generate", "watchlist.hit.proces"], "did you mean watchlist.hit.process"),
+        (["replay", "/no/such/file", "--sink", "null"], "there is no recording"),
+        (["replay", ".", "--sink", "null", "--speed", "-1x"], "speed '-1x': expected"),
+    ],
+)
+def test_bad_input_gets_one_sentence(args: list[str], expected: str) -> None:
+    done = cbsim(*args, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_a_misspelt_key_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("seed: 1\nphase:\n  - {duration: 1s, rate: 5/s}\n")
+    done = cbsim("run", str(path), "--sink", "null")
+    assert done.returncode == 1
+    assert f"{path}:" in done.stderr
+
+
+def test_a_broken_recording_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.ndjson"
+    good = cbsim("generate", "binaryinfo.observed").stdout
+    path.write_text(good + "{}\n")
+    done = cbsim("replay", str(path), "--sink", "null")
+    assert done.returncode == 1
+    assert f"{path}:2: field 'exchange': expected a string" in done.stderr
+
+
+def test_generate_in_each_format() -> None:
+    shown = json.loads(cbsim("generate", "watchlist.hit.process", "--format", "json").stdout)
+    assert shown["docs"][0]["unique_id"]
+    lines = cbsim("generate", "ingress.event.netconn", "--count", "3").stdout.splitlines()
+    assert [json.loads(line)["routing_key"] for line in lines] == ["ingress.event.netconn"] * 3
+    assert "utf8_regpath" in cbsim("generate", "ingress.event.regmod", "--format", "text").stdout
+
+
+def test_events_shows_the_catalog() -> None:
+    shown = cbsim("events", env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"}).stdout
+    assert "alert.watchlist.hit.query.binary" in shown
+    fields = cbsim("events", "binarystore.file.added").stdout
+    assert "compressed_size" in fields
+    assert "header.timestamp" in cbsim("events", "ingress.event.filemod").stdout
