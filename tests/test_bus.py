@@ -110,7 +110,9 @@ def test_a_lost_connection_loses_nothing(broker: str, queue: tuple) -> None:
         if number in (1500, 3000):
             # The socket goes away under the publisher, as when a broker restarts.
             connection = publisher._connection
-            connection.ioloop.add_callback_threadsafe(connection._transport.abort)
+            connection.ioloop.add_callback_threadsafe(
+                lambda it=connection: it._transport._sock.shutdown(2)
+            )
     publisher.flush()
     publisher.close()
     arrived = Counter((one.routing_key, one.body) for one in drain(channel, name))
@@ -153,10 +155,10 @@ def test_subscriber_gets_what_it_binds(broker: str) -> None:
     ("change", "expected"),
     [
         (lambda url: url.replace("127.0.0.1", "no.such.host.invalid"), "cannot be resolved"),
-        (lambda url: f"amqp://cb:secret@127.0.0.1:{free_port()}/", "nothing listens there"),
+        (lambda _: f"amqp://cb:secret@127.0.0.1:{free_port()}/", "nothing listens there"),
         (lambda url: with_password(url, "secret"), "login of user .* was refused"),
         (lambda url: url.rstrip("/") + "/no-such-vhost", "the virtual host is not there"),
-        (lambda url: "http://cb:secret@127.0.0.1/", "expected amqp://"),
+        (lambda _: "http://cb:secret@127.0.0.1/", "expected amqp://"),
     ],
 )
 def test_a_broker_that_cannot_be_used(broker: str, change: object, expected: str) -> None:

@@ -83,10 +83,8 @@ def test_the_mix_is_honoured() -> None:
 
 
 def test_rates_in_a_mix_add_up() -> None:
-    phase = parse(
-        "phases: [{duration: 1s, mix: {'feed.*': 5/s, watchlist.hit.process: 15/s}}]"
-    ).phases[0]
-    assert phase.rate == 20
+    text = "phases: [{duration: 1s, mix: {'feed.*': 5/s, watchlist.hit.process: 15/s}}]"
+    assert parse(text).phases[0].rate == 20
 
 
 def test_a_pattern_leaves_out_what_is_named() -> None:

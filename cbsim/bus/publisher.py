@@ -128,6 +128,12 @@ class Publisher:
     # Everything below runs in the thread.
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:  # a thread that died in silence would leave its users waiting
+            self._fail(f"broker {redacted(self._url)}: the publisher failed: {error!r}")
+
+    def _serve(self) -> None:
         lost_at: float | None = None
         while not self._closing:
             self._failure: BaseException | None = None
@@ -138,6 +144,7 @@ class Publisher:
                 on_close_callback=self._on_close,
             )
             self._connection.ioloop.start()
+            self._connection.ioloop.close()
             if self._closing:
                 break
             now = time.monotonic()
@@ -204,7 +211,9 @@ class Publisher:
         connection = self._connection
         if connection is not None and self._channel is not None:
             self._scheduled = True
-            connection.ioloop.add_callback_threadsafe(self._drain)
+            # A loop that has just ended is followed by another, which drains when it opens.
+            with suppress(Exception):
+                connection.ioloop.add_callback_threadsafe(self._drain)
 
     def _drain(self) -> None:
         channel, waiting = self._channel, self._waiting

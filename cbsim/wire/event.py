@@ -51,8 +51,7 @@ def decode(body: bytes) -> CbEventMsg:
     except DecodeError as error:
         raise WireError(f"no raw event: {error}") from None
     if not event.IsInitialized():
-        missing = ", ".join(event.FindInitializationErrors())
-        raise WireError(f"no raw event: {missing} is missing")
+        raise WireError("no raw event: the header, or its version, is missing")
     return event
 
 
