@@ -117,7 +117,8 @@ PHASE = "phases: [{duration: 1s, rate: 5/s}]"
         ("phases:\n - duration: 1s\n   rate: 5/s\n   mix: {watchlist.hit.proces: 1}",
          "s.yaml:4: phases.0.mix: unknown notification 'watchlist.hit.proces': did you mean"),
         ("phases:\n - duration: 1s\n   mix: {feed.*: 1}", "s.yaml:2: phases.0: expected a rate"),
-        ("phases:\n - {duration: 1s, rate: {ramp: {from: 1/s}}}", "s.yaml:2: phases.0.rate.ramp: 'to'"),
+        ("phases:\n - {duration: 1s, rate: {ramp: {from: 1/s}}}",
+         "s.yaml:2: phases.0.rate.ramp: 'to'"),
     ],
 )  # fmt: skip
 def test_a_bad_scenario_gets_one_sentence(text: str, expected: str) -> None:
