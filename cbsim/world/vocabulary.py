@@ -193,9 +193,8 @@ WATCHLISTS: tuple[tuple[str, str, str], ...] = (
     ("Newly Executed Applications", "process", "q=is_executable_image:true"),
     ("Newly Loaded Modules", "binary", "q=is_executable_image:false"),
     ("Non-System Filemods to system32", "process", "q=filemod:system32"),
-    ("Netconns to .cn or .ru", "process", "q=domain:.cn or domain:.ru"),
     ("PowerShell with a hidden window", "process", "q=cmdline:hidden"),
-    ("Tor Feed", "process", "q=alliance_score_tor:*"),
+    ("Newly Arrived Executables", "binary", "q=is_executable_image:true"),
     ("Unsigned binaries", "binary", "q=digsig_result:Unsigned"),
     ("Autoruns", "process", "q=regmod:currentversion\\run"),
 )

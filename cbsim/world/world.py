@@ -520,9 +520,11 @@ class World:
     def _searched(self, process: Process) -> list[Effect]:
         """A process that a watchlist's and a feed's query find later."""
         server, sensor, rng = self.server, process.sensor, self._rng
-        watchlist = rng.choice([it for it in self.estate.watchlists if it.index == "process"])
+        watchlist = rng.choice([it for it in self.estate.watchlists if _finds(it, process)])
         feed = self._feed_of("query")
-        report = rng.choice(feed.reports)
+        # A query feed's report is known by what it looks for, so it reads the same every time.
+        query = f"cb.urlver=1&q=process_name%3A{process.name}"
+        report = Report(f"{process.name}_proc", "query", query, 75)
         marked = {"highlights": [f"PREPREPRE{process.name}POSTPOSTPOST"]}
 
         def document(at: int) -> FactValues:
@@ -606,9 +608,12 @@ class World:
         binary, sensor, rng, wait = arrived.binary, arrived.sensor, self._rng, self.server.latency
         feed = self._feed_of("md5")
         report = Report(binary.md5.lower(), "md5", binary.md5.lower(), 16)
-        watchlist = rng.choice([it for it in self.estate.watchlists if it.index == "binary"])
+        by_name = {it.name: it for it in self.estate.watchlists}
+        title = "Newly Arrived Executables" if binary.executable else "Newly Loaded Modules"
+        watchlist = by_name["Unsigned binaries" if binary.digsig == "Unsigned" else title]
         query = self._feed_of("query")
-        query_report = rng.choice(query.reports)
+        wanted = f"cb.urlver=1&q=is_executable_image%3A{str(binary.executable).lower()}"
+        query_report = Report(title, "query", wanted, 50)
         seen: FactValues = {f"alliance_score_{feed.name}": 16} if arrived.scored else {}
         started = now
 
@@ -679,6 +684,17 @@ class World:
             host = self._effect("binaryinfo.observed", 0, first_seen, host,
                                 store)  # fmt: skip
         return self._raw_effect("module", sensor, lambda at: self._raw.module(binary, at), host)
+
+
+def _finds(watchlist: Watchlist, process: Process) -> bool:
+    """Whether a watchlist's query finds a process."""
+    return {
+        "Newly Executed Applications": True,
+        "Non-System Filemods to system32": process.filemod_count > 0
+        and process.sensor.os == "windows",
+        "PowerShell with a hidden window": "hidden" in process.cmdline,
+        "Autoruns": process.regmod_count > 0,
+    }.get(watchlist.name, False)
 
 
 def _parent(process: Process) -> Process:
