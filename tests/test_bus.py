@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from cbsim.bus.publisher import Publisher, Topology, declare
 from cbsim.bus.recording import recorded
 from cbsim.bus.sink import as_line, from_line
 from cbsim.bus.subscriber import subscribe
-from cbsim.catalog import ServerVersion, name_of, names
+from cbsim.catalog import NOTIFICATIONS, ServerVersion, name_of, names
 from cbsim.errors import BrokerError
 from cbsim.scenario.loader import load, parse
 from cbsim.scenario.runner import FIXED_START, messages, run
@@ -211,3 +212,32 @@ def test_every_capture_decodes(shared: Path) -> None:
     for message in stream:
         name_of(message.routing_key)
         assert list(read(message))
+
+
+def examples(text: str) -> Iterator[tuple[str, str]]:
+    """The specification's examples by notification, as printed."""
+    name, block = "", []
+    for line in text.splitlines():
+        if line.startswith("Name: "):
+            name, block = line.removeprefix("Name: ").strip(), []
+        elif name and (line.strip() == "{" or block):
+            block.append(line)
+            if line.strip() == "}" and len(line) == len(block[0]):
+                yield name, "\n".join(block)
+                name, block = "", []
+
+
+def test_the_specifications_examples_decode(shared: Path) -> None:
+    found = dict(examples((shared / "spec" / "cb-server-api.txt").read_text()))
+    assert set(found) == {it.name for it in NOTIFICATIONS.values() if it.section}
+    for name, text in found.items():
+        # Three examples lack a comma at the end of a line.
+        mended = re.sub(r'(["\d}])[ \t]*\n(\s*")', r"\1,\n\2", text)
+        message = Message("api.events", name, "application/json", mended.encode())
+        (reading,) = read(message)
+        declared = {field.name for form in NOTIFICATIONS[name].forms for field in form.fields}
+        assert reading.fields.keys() <= declared, name
+        documents = {field.name for field in NOTIFICATIONS[name].forms[0].documents}
+        for document in reading.fields.get("docs", []):
+            scores = {field for field in document if field.startswith("alliance_")}
+            assert document.keys() - scores <= documents, name
