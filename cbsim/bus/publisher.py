@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -106,6 +107,11 @@ class Publisher:
                     self._changed.wait(1.0)
             if self._error is not None:
                 raise BrokerError(self._error)
+
+    def publish_many(self, messages: Sequence[Message]) -> None:
+        """Hand over several, in order; raises BrokerError."""
+        for message in messages:
+            self.publish(message)
 
     def flush(self) -> None:
         """Wait until the broker confirmed everything; raises BrokerError."""
