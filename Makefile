@@ -22,7 +22,7 @@ proto: .venv/dev
 	$(BIN)/python proto/build.py
 
 schemas: .venv/dev
-	$(BIN)/python -m cbsim.scenario.schema
+	$(BIN)/python schemas/build.py
 
 # The versions of the development environment, for every Python that we support.
 lock: .venv/dev

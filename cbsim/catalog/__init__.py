@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from cbsim.catalog.domain import DIGSIG_RESULTS, IOC_TYPES, Domain, Kind
 from cbsim.catalog.field import Field, Shape
 from cbsim.catalog.notification import NOTIFICATIONS, Form, Notification
-from cbsim.catalog.raw import RAW_EVENTS, RawEvent
+from cbsim.catalog.raw import RAW_EVENTS, RawEvent, bytes_lengths
 from cbsim.catalog.routing import name_of, routing_key
 from cbsim.catalog.server import BROADCAST_TYPES, Dialect, ServerVersion, parse_broadcast
 from cbsim.errors import CatalogError
@@ -30,6 +30,7 @@ __all__ = [
     "RawEvent",
     "ServerVersion",
     "Shape",
+    "bytes_lengths",
     "lookup",
     "name_of",
     "names",

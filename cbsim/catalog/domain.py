@@ -50,6 +50,8 @@ class Domain:
     example: object
     pattern: str | None = None
     choices: tuple[str, ...] = ()
+    closed: bool = False
+    """Whether the specification lists every choice; if not, servers may have others."""
     minimum: int | None = None
     maximum: int | None = None
     unit: str | None = None
@@ -61,8 +63,8 @@ def _text(name: str, meaning: str, example: str, pattern: str | None = None) -> 
     return Domain(name, Kind.TEXT, meaning, example, pattern=pattern)
 
 
-def _choice(name: str, meaning: str, *choices: str) -> Domain:
-    return Domain(name, Kind.TEXT, meaning, choices[0], choices=choices)
+def _choice(name: str, meaning: str, *choices: str, closed: bool = False) -> Domain:
+    return Domain(name, Kind.TEXT, meaning, choices[0], choices=choices, closed=closed)
 
 
 def _int(
@@ -124,10 +126,10 @@ STORE_PATH = _text(
 HOST_TYPE = _choice("host type", "", "workstation", "server", "domain_controller")
 OS_PROCESS = _choice("operating system", "", "windows", "linux", "osx")
 OS_BINARY = _choice("operating system", "", "Windows", "Linux", "Osx")
-DIGSIG = _choice("signature result", "", *DIGSIG_RESULTS)
-SIGNED = _choice("signed", "", *DIGSIG_RESULTS)
-IOC_TYPE = _choice("IOC type", "", "md5", "dns", "ipv4")
-QUERY_TYPE = _choice("IOC type", "", "query")
+DIGSIG = _choice("signature result", "", *DIGSIG_RESULTS, closed=True)
+SIGNED = _choice("signed", "", *DIGSIG_RESULTS, closed=True)
+IOC_TYPE = _choice("IOC type", "", "md5", "dns", "ipv4", closed=True)
+QUERY_TYPE = _choice("IOC type", "", "query", closed=True)
 IOC_VALUE = _text("IOC", "The MD5, domain name, address or query that matched.", "38.229.70.52")
 QUERY = _text("query", "A query as the server's search takes it.", "q=process_name%3Anotepad.exe")
 STATUS = _choice("alert status", "", "Unresolved", "In Progress", "Resolved", "False Positive")

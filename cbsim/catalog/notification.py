@@ -45,6 +45,15 @@ class Notification:
         """Whether servers of that version send it."""
         return version.includes(self.since)
 
+    def forms_in(self, version: ServerVersion) -> tuple[Form, ...]:
+        """The forms in which servers of that version send it."""
+        later = (
+            form
+            for form in self.forms[1:]
+            if all(version.includes(field.since) for field in form.fields if field.required)
+        )
+        return (self.forms[0], *later)
+
     def written(self, form: Form, dialect: Dialect, version: ServerVersion) -> Form:
         """The fields that a server of that version and dialect may write, in that form."""
 

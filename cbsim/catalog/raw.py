@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cbsim.catalog.server import ServerVersion
 
-__all__ = ["RAW_EVENTS", "RawEvent"]
+__all__ = ["RAW_EVENTS", "RawEvent", "bytes_lengths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,20 @@ class RawEvent:
     """How often captured events set a field (dotted path), 0 to 1; empty: none was captured."""
 
     content_type = "application/protobuf"
+
+    @property
+    def created(self) -> bool | None:
+        """What `process.created` says: a process started or ended; None where there is none."""
+        if self.carries != ("process",):
+            return None
+        return not self.name.endswith("procend")
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """Messages inside the one it carries that are always set, such as `crossproc.open`."""
+        paths = [path.rpartition(".")[0] for path, often in self.presence if often == 1.0]
+        return tuple(dict.fromkeys(p for p in paths if p.partition(".")[0] in self.carries
+                                   and "." in p))  # fmt: skip
 
     def in_version(self, version: ServerVersion) -> bool:
         """Whether servers of that version send it."""
@@ -109,6 +123,23 @@ _DECLARED = (
     ("filelessscriptload", "scriptexe fbscriptexe", None, "7.x", None, 20,
      "A process ran a script.", "", ""),
 )  # fmt: skip
+
+
+def bytes_lengths(message: str, field: str) -> tuple[int, ...]:
+    """How many bytes a field of type bytes holds when it is a hash; empty for any other.
+
+    MD5 has 16, SHA-256 has 32; `CbModuleInfoMsg.md5` is 32 hex digits (wire: Identities). Real
+    sensors now and then send the first 8 bytes of a parent's MD5 (1 of 9 captured).
+
+    >>> bytes_lengths("CbHeaderMsg", "process_md5")
+    (16,)
+    """
+    name = field.lower()
+    if "sha256" in name or (message, field) == ("CbModuleInfoMsg", "md5"):
+        return (32,)
+    if (message, field) == ("CbProcessMsg", "parent_md5"):
+        return (16, 8)
+    return (16,) if "md5" in name else ()
 
 
 def _declare() -> dict[str, RawEvent]:

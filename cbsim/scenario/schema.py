@@ -1,11 +1,10 @@
-"""Writes schemas/scenario.schema.json, for editors: `make schemas`."""
+"""The JSON Schema of scenario files, for editors."""
 
 from __future__ import annotations
 
 import json
 
 from cbsim.scenario.model import Scenario
-from cbsim.shipped import folder
 
 __all__ = ["schema"]
 
@@ -15,7 +14,3 @@ def schema() -> str:
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     described |= Scenario.model_json_schema(by_alias=True)
     return json.dumps(described, indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    folder("schemas").joinpath("scenario.schema.json").write_text(schema())

@@ -9,11 +9,12 @@ import orjson
 
 from cbsim.errors import WireError
 from cbsim.wire import bundle
-from cbsim.wire.event import as_dict, decode
-from cbsim.wire.message import JSON_TYPE, Message
+from cbsim.wire.event import as_dict
+from cbsim.wire.event import decode as event_of
+from cbsim.wire.message import EVENTS_EXCHANGE, JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "decode", "read"]
 
 
 class Reading(NamedTuple):
@@ -39,13 +40,29 @@ def read(message: Message) -> Iterator[Reading]:
             raise WireError(f"{message.routing_key}: expected a JSON object")
         yield Reading(message.routing_key, fields)
     elif message.routing_key:
-        yield Reading(message.routing_key, as_dict(decode(message.body)))
+        yield Reading(message.routing_key, as_dict(event_of(message.body)))
     else:
         for run in bundle.members(message.body):
             for body in bundle.split(run):
-                event = decode(body)
+                event = event_of(body)
                 _fill(event, message.headers)
                 yield Reading("", as_dict(event))
+
+
+def decode(
+    body: bytes,
+    routing_key: str,
+    content_type: str,
+    headers: Mapping[str, int | str] | None = None,
+) -> list[Reading]:
+    """What a delivered message carries, from what a consumer's callback gets; see `read`.
+
+    >>> body = b'{"feed_id": 7, "full_sync": false, "event_timestamp": 1447696175.07}'
+    >>> decode(body, "cmd.feed.synchronize", "application/json")[0].fields["feed_id"]
+    7
+    """
+    exchange = EVENTS_EXCHANGE if routing_key else RAW_EXCHANGE
+    return list(read(Message(exchange, routing_key, content_type, body, headers or {})))
 
 
 def _fill(event: CbEventMsg, headers: Mapping[str, int | str]) -> None:

@@ -74,7 +74,7 @@ class World:
         self._renderers = {
             name: [
                 Renderer(notification, server.dialect, server.version, form)
-                for form in range(len(notification.forms))
+                for form in range(len(notification.forms_in(server.version)))
             ]
             for name, notification in NOTIFICATIONS.items()
         }

@@ -1,0 +1,453 @@
+"""JSON Schemas (2020-12) of everything on the bus, derived from the catalog.
+
+`documented/` holds the specification's tables to the letter; `observed/` takes every shape that
+real servers write, and fields that they may add; `raw/` describes raw events in protobuf's JSON
+mapping with the proto's field names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from cbsim.catalog import (
+    NOTIFICATIONS,
+    RAW_EVENTS,
+    Dialect,
+    Domain,
+    Field,
+    Form,
+    Kind,
+    Notification,
+    RawEvent,
+    Shape,
+    bytes_lengths,
+    lookup,
+)
+from cbsim.wire.sensor_events_pb2 import DESCRIPTOR
+
+__all__ = ["BASE", "Schema", "location", "schema_of", "schemas", "write"]
+
+Schema = dict[str, Any]
+
+BASE = "https://cbsim.invalid/schemas/"
+"""What each `$id` starts with. The name resolves nowhere: every `$ref` is to a file beside it."""
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_EVENT = "CbEventMsg"
+_DIGITS = {
+    (Kind.INTEGER, True): r"^\d+$",
+    (Kind.INTEGER, False): r"^-?\d+$",
+    (Kind.NUMBER, True): r"^\d+(?:\.\d+)?$",
+    (Kind.NUMBER, False): r"^-?\d+(?:\.\d+)?$",
+}
+_DISPLAY = r"^[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M$"
+_TYPES = {
+    Shape.STRING: "string", Shape.INTEGER: "integer", Shape.NUMBER: "number",
+    Shape.BOOLEAN: "boolean", Shape.OBJECT: "object", Shape.ARRAY: "array", Shape.NULL: "null",
+    Shape.DIGITS: "string", Shape.TRUTH: "string", Shape.TEXTS: "object", Shape.JSON: "string",
+    Shape.DISPLAY: "string",
+}  # fmt: skip
+
+
+@cache
+def schemas() -> Mapping[str, Schema]:
+    """Every schema by its path below `schemas/`, such as `observed/process.schema.json`."""
+    return {path: _headed(path, body) for path, body in _bodies()}
+
+
+def location(name: str, dialect: Dialect) -> str:
+    """The path of the schema of a notification or raw event; raises CatalogError."""
+    folder_of = "raw" if isinstance(lookup(name), RawEvent) else dialect
+    return f"{folder_of}/{name}.schema.json"
+
+
+def schema_of(name: str, dialect: Dialect = Dialect.OBSERVED) -> Schema:
+    """The schema of a notification in a dialect, or of a raw event; raises CatalogError."""
+    return schemas()[location(name, dialect)]
+
+
+def write(to: Path) -> None:
+    """Write every schema below a folder, and remove schemas that are no longer declared."""
+    for path in to.glob("*/*.schema.json"):
+        if path.relative_to(to).as_posix() not in schemas():
+            path.unlink()
+    for name, schema in schemas().items():
+        path = to / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _bodies() -> Iterator[tuple[str, Schema]]:
+    for dialect in Dialect:
+        for kind in ("process", "binary"):
+            yield f"{dialect}/{kind}.schema.json", _document(kind, dialect)
+        for notification in NOTIFICATIONS.values():
+            yield location(notification.name, dialect), _notification(notification, dialect)
+    yield f"raw/{_EVENT}.schema.json", _interface()
+    for event in RAW_EVENTS.values():
+        yield location(event.name, Dialect.OBSERVED), _raw_event(event)
+
+
+def _headed(path: str, body: Schema) -> Schema:
+    return {"$schema": _DRAFT, "$id": BASE + path} | body
+
+
+# Notifications and their documents.
+
+
+def _notification(notification: Notification, dialect: Dialect) -> Schema:
+    name = notification.name
+    if dialect is Dialect.DOCUMENTED and notification.section is None:
+        return {
+            "title": name,
+            "description": f"{notification.meaning} The specification does not know it: it is "
+            "documented by what servers send.",
+            "$ref": f"../{location(name, Dialect.OBSERVED)}",
+        }
+    named: dict[str, list[Field]] = {}
+    for form in notification.forms:
+        for field in _spoken(form.fields, dialect):
+            named.setdefault(field.name, []).append(field)
+    body = _object(named, dialect)
+    if "docs" in body["properties"]:
+        docs: Schema = {"$ref": f"{notification.document}.schema.json"}
+        docs |= _document_of(notification, dialect)
+        body["properties"]["docs"] |= {"items": docs}
+    source = f"specification: {notification.section}" if notification.section else _SEEN
+    head: Schema = {
+        "title": name, "description": notification.meaning, "$comment": source, "type": "object",
+    }  # fmt: skip
+    return head | _required(notification, dialect) | body
+
+
+_SEEN = "examples and captured traffic"
+
+
+def _spoken(fields: Iterable[Field], dialect: Dialect) -> list[Field]:
+    if dialect is Dialect.OBSERVED:
+        return list(fields)
+    return [field for field in fields if field.documented is not None]
+
+
+def _required(notification: Notification, dialect: Dialect) -> Schema:
+    first, *others = (_always(form.fields, notification, dialect) for form in notification.forms)
+    if not others:
+        return {"required": first}
+    (second,) = others
+    if dialect is Dialect.DOCUMENTED:
+        return {"required": first}
+    # A message is of the first form when it has anything that only that form has.
+    marks = [{"required": [name]} for name in first if name not in second]
+    common = [name for name in first if name in second]
+    return {
+        "required": common,
+        "if": {"anyOf": marks},
+        "then": {"required": [name for name in first if name not in common]},
+        "else": {"required": [name for name in second if name not in common]},
+    }
+
+
+def _always(fields: Iterable[Field], notification: Notification, dialect: Dialect) -> list[str]:
+    """The fields that every such message has, whichever server version sends it."""
+    if dialect is Dialect.DOCUMENTED:
+        return [field.name for field in _spoken(fields, dialect) if not field.optional]
+    usual = notification.forms[0]
+    return [
+        field.name
+        for field in fields
+        if field.required
+        and (notification.since.includes(field.since) or _is_another_form(fields, usual))
+    ]
+
+
+def _is_another_form(fields: Iterable[Field], usual: Form) -> bool:
+    return fields is not usual.fields and fields is not usual.documents
+
+
+def _document_of(notification: Notification, dialect: Dialect) -> Schema:
+    """What one notification asks of its documents beyond what all documents of the kind share."""
+    documents = notification.forms[0].documents
+    own: Schema = {"required": _always(documents, notification, dialect)}
+    if dialect is Dialect.DOCUMENTED:
+        tabled = {field.name for field in _spoken(documents, dialect)}
+        shared = _document(str(notification.document), dialect)["properties"]
+        foreign = [name for name in shared if name not in tabled]
+        if foreign:
+            own["properties"] = dict.fromkeys(foreign, False)
+    return own
+
+
+def _document(kind: str, dialect: Dialect) -> Schema:
+    named: dict[str, list[Field]] = {}
+    for notification in NOTIFICATIONS.values():
+        if notification.document == kind:
+            for field in _spoken(notification.forms[0].documents, dialect):
+                named.setdefault(field.name, []).append(field)
+    return {
+        "title": f"{kind} document",
+        "description": f"A {kind} as the server's data store holds it, in the `docs` of hits.",
+        "type": "object",
+    } | _object(named, dialect)
+
+
+def _object(named: Mapping[str, list[Field]], dialect: Dialect) -> Schema:
+    body: Schema = {"properties": {}}
+    families: Schema = {}
+    for name, fields in named.items():
+        if fields[0].is_family:
+            families[_family(name)] = _field(fields, dialect)
+        else:
+            body["properties"][name] = _field(fields, dialect)
+    if families:
+        body["patternProperties"] = families
+    body["additionalProperties"] = dialect is Dialect.OBSERVED
+    return body
+
+
+def _family(name: str) -> str:
+    stem, _, placeholder = name.partition("<")
+    return f"^{stem}" + (r"\d+$" if placeholder == "id>" else ".+$")
+
+
+def _field(fields: list[Field], dialect: Dialect) -> Schema:
+    """The schema of a field that several notifications or forms have."""
+    first, domain = fields[0], fields[0].domain
+    known = {shape for field in fields for shape in field.shapes(dialect)}
+    known |= {field.documented for field in fields if field.documented is not None}
+    if dialect is Dialect.OBSERVED:
+        known |= _also_met(domain.kind, known)
+    meanings = [field.meaning for field in fields if field.table_type] or [first.meaning]
+    described = _described(domain, meanings[0])
+    sources = [field.source for field in fields if field.table_type] or [first.source]
+    return described | {"$comment": sources[0]} | _value(domain, known, dialect)
+
+
+def _also_met(kind: Kind, known: set[Shape]) -> set[Shape]:
+    """Shapes that a field of that kind has in one message or another (wire: Dialects)."""
+    met: set[Shape] = set()
+    if kind in (Kind.INTEGER, Kind.NUMBER):
+        met = {Shape.DIGITS, Shape.NUMBER if kind is Kind.NUMBER else Shape.INTEGER}
+    elif kind is Kind.TRUTH:
+        met = {Shape.TRUTH, Shape.BOOLEAN}
+    elif kind is Kind.OBJECT:
+        met = {Shape.TEXTS, Shape.OBJECT}
+    elif kind is Kind.TEXT and Shape.ARRAY in known:
+        met = {Shape.STRING}
+    return met
+
+
+def _described(domain: Domain, meaning: str) -> Schema:
+    text = meaning or domain.meaning
+    if domain.meaning and domain.meaning not in text:
+        text = f"{text.rstrip('.')}. {domain.meaning}" if text else domain.meaning
+    if domain.unit and domain.unit not in text:
+        text = f"{text.rstrip('.')}. Unit: {domain.unit}."
+    return {"title": domain.name} | ({"description": text.strip()} if text.strip() else {})
+
+
+def _value(domain: Domain, shapes: set[Shape], dialect: Dialect) -> Schema:
+    types = sorted({_TYPES[shape] for shape in shapes})
+    if "number" in types and "integer" in types:
+        types.remove("integer")
+    out: Schema = {"type": types[0] if len(types) == 1 else types}
+    if shapes & {Shape.INTEGER, Shape.NUMBER}:
+        out |= _bounds(domain, dialect)
+    out |= _string(domain, shapes, alone=types == ["string"])
+    if Shape.ARRAY in shapes and domain.kind is not Kind.DOCUMENTS:
+        out["items"] = _items(domain)
+    if dialect is Dialect.DOCUMENTED and domain.kind is Kind.DOCUMENTS:
+        out["minItems"] = 1
+    if shapes & {Shape.OBJECT, Shape.TEXTS} and domain.entries:
+        out |= _entries(domain, lenient=Shape.TEXTS in shapes)
+    example = _example(domain, shapes)
+    return out if example is None else out | {"examples": [example]}
+
+
+def _bounds(domain: Domain, dialect: Dialect) -> Schema:
+    low, high = domain.minimum, domain.maximum
+    if dialect is Dialect.DOCUMENTED and high is not None and high == 2**32 - 1:
+        high = 2**31 - 1
+    return ({} if low is None else {"minimum": low}) | ({} if high is None else {"maximum": high})
+
+
+def _string(domain: Domain, shapes: set[Shape], *, alone: bool) -> Schema:
+    """What a value must be where it is a string."""
+    patterns: list[str] = []
+    if Shape.STRING in shapes:
+        if domain.closed:
+            if alone:
+                return {"enum": list(domain.choices)}
+            patterns.append(f"^(?:{'|'.join(domain.choices)})$")
+        elif domain.pattern:
+            patterns.append(domain.pattern)
+        else:
+            return {}
+    if Shape.DIGITS in shapes:
+        patterns.append(_DIGITS[domain.kind, domain.minimum == 0])
+    if Shape.TRUTH in shapes:
+        patterns.append("^(?:true|false)$")
+    if Shape.DISPLAY in shapes:
+        patterns.append(_DISPLAY)
+    if Shape.JSON in shapes:
+        return {"contentMediaType": "application/json"}
+    if not patterns:
+        return {}
+    if len(patterns) == 1:
+        return {"pattern": patterns[0]}
+    inner = "|".join(pattern.removeprefix("^").removesuffix("$") for pattern in patterns)
+    return {"pattern": f"^(?:{inner})$"}
+
+
+def _items(domain: Domain) -> Schema:
+    if domain.kind is Kind.HIGHLIGHTS:
+        return {"type": ["string", "object"]}
+    return {"type": "string"} | _string(domain, {Shape.STRING}, alone=True)
+
+
+def _entries(domain: Domain, *, lenient: bool) -> Schema:
+    plain: Schema = {}
+    families: Schema = {}
+    for name, entry in domain.entries:
+        usual = {
+            Kind.INTEGER: Shape.INTEGER, Kind.NUMBER: Shape.NUMBER, Kind.HIGHLIGHTS: Shape.ARRAY,
+        }.get(entry.kind, Shape.STRING)  # fmt: skip
+        shapes = {usual} | ({Shape.DIGITS} if lenient and usual is Shape.INTEGER else set())
+        value = _described(entry, "") | _value(entry, shapes, Dialect.OBSERVED)
+        if name.endswith(">"):
+            families[_family(name)] = value
+        else:
+            plain[name] = value
+    out: Schema = {"properties": plain} if plain else {}
+    return out | ({"patternProperties": families} if families else {})
+
+
+def _example(domain: Domain, shapes: set[Shape]) -> object | None:
+    example = domain.example
+    if domain.kind in (Kind.DOCUMENTS, Kind.HIGHLIGHTS) or example == "":
+        return None
+    if domain.kind in (Kind.INTEGER, Kind.NUMBER):
+        if not shapes & {Shape.INTEGER, Shape.NUMBER}:
+            return str(example)
+        # The unsigned code of an example is none of the int32 that the table says.
+        return None if domain.maximum == 2**32 - 1 else example
+    if domain.kind is Kind.TRUTH:
+        return example if Shape.BOOLEAN in shapes else str(example).lower()
+    if domain.kind is Kind.OBJECT:
+        return example if Shape.OBJECT in shapes else None
+    return example if Shape.STRING in shapes else [example]
+
+
+# Raw events.
+
+
+def _interface() -> Schema:
+    """Every message of the proto as a `$def`, CbEventMsg itself as the schema."""
+    messages = DESCRIPTOR.message_types_by_name
+    defs = {name: _message(one) for name, one in messages.items() if name != _EVENT}
+    return {
+        "title": _EVENT,
+        "description": "A raw event in protobuf's JSON mapping, with the field names of "
+        "proto/sensor_events.proto.",
+        "$comment": "wire: sensor_events.fields.json",
+    } | _message(messages[_EVENT]) | {"$defs": defs}  # fmt: skip
+
+
+def _message(descriptor: Descriptor) -> Schema:
+    properties: Schema = {}
+    required: list[str] = []
+    for field in descriptor.fields:
+        value = _proto_value(descriptor, field)
+        properties[field.name] = {"type": "array", "items": value} if _repeated(field) else value
+        if _needed(field):
+            required.append(field.name)
+    body: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return body | ({"required": required} if required else {})
+
+
+def _proto_value(message: Descriptor, field: FieldDescriptor) -> Schema:
+    if field.message_type is not None:
+        return {"$ref": f"#/$defs/{field.message_type.name}"}
+    if field.enum_type is not None:
+        return {"title": field.enum_type.name, "enum": [it.name for it in field.enum_type.values]}
+    if field.type == field.TYPE_BYTES:
+        return _bytes(bytes_lengths(message.name, field.name))
+    return dict(_PROTO_TYPES[field.type])
+
+
+_PROTO_TYPES: dict[int, Schema] = {
+    FieldDescriptor.TYPE_STRING: {"type": "string"},
+    FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
+    FieldDescriptor.TYPE_INT32: {
+        "title": "int32", "type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1,
+    },
+    FieldDescriptor.TYPE_UINT32: {
+        "title": "uint32", "type": "integer", "minimum": 0, "maximum": 2**32 - 1,
+    },
+    FieldDescriptor.TYPE_INT64: {
+        "title": "int64 as a string", "type": "string", "pattern": r"^-?\d{1,19}$",
+    },
+    FieldDescriptor.TYPE_UINT64: {
+        "title": "uint64 as a string", "type": "string", "pattern": r"^\d{1,20}$",
+    },
+}  # fmt: skip
+
+
+def _bytes(lengths: tuple[int, ...]) -> Schema:
+    body: Schema = {"type": "string", "contentEncoding": "base64"}
+    if not lengths:
+        return {"title": "bytes in base64"} | body | {"pattern": "^[A-Za-z0-9+/]*={0,2}$"}
+    forms = []
+    for length in lengths:
+        padding = -length % 3
+        digits = (length + 2) // 3 * 4 - padding
+        forms.append(f"[A-Za-z0-9+/]{{{digits}}}{'=' * padding}")
+    title = " or ".join(map(str, lengths)) + " bytes in base64"
+    pattern = f"^(?:{'|'.join(forms)})$" if len(forms) > 1 else f"^{forms[0]}$"
+    return {"title": title} | body | {"pattern": pattern}
+
+
+def _repeated(field: FieldDescriptor) -> bool:
+    # Newer releases of protobuf have the property, older ones only the label.
+    repeated = getattr(field, "is_repeated", None)
+    return bool(_label(field) == field.LABEL_REPEATED if repeated is None else repeated)
+
+
+def _needed(field: FieldDescriptor) -> bool:
+    needed = getattr(field, "is_required", None)
+    return bool(_label(field) == field.LABEL_REQUIRED if needed is None else needed)
+
+
+def _label(field: FieldDescriptor) -> object:
+    return getattr(field, "label", None)
+
+
+def _raw_event(event: RawEvent) -> Schema:
+    carriers = [
+        field.name
+        for field in DESCRIPTOR.message_types_by_name[_EVENT].fields
+        if field.name not in ("header", "strings", "env", "internalUse")
+    ]
+    properties: Schema = {name: False for name in carriers if name not in event.carries}
+    if event.created is not None:
+        properties["process"] = {
+            "properties": {"created": {"const": event.created}}, "required": ["created"],
+        }  # fmt: skip
+    for path in event.inner:
+        outer, _, inner = path.partition(".")
+        properties[outer] = {"required": [inner]}
+    body: Schema = {
+        "title": event.name,
+        "description": event.meaning,
+        "$comment": "wire: Routing keys",
+        "$ref": f"{_EVENT}.schema.json",
+        "properties": properties,
+    }
+    if len(event.carries) == 1:
+        return body | {"required": [*event.carries]}
+    return body | {"anyOf": [{"required": [name]} for name in event.carries]}
