@@ -152,6 +152,13 @@ JSON_TYPE = {dict: "object", list: "array", type(None): "null", bool: "boolean",
              str: "string"}  # fmt: skip
 
 
+def wrong(schema: dict[str, Any]) -> list[Any]:
+    """Values of a type that a field does not have."""
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    number = {"number"} if "integer" in types else set()
+    return [it for it in WRONG if JSON_TYPE[type(it)] not in {*types, *number}]
+
+
 def properties(name: str, dialect: Dialect) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every field of a message and of its documents, with its schema."""
     schema = schema_of(name, dialect)
@@ -171,11 +178,7 @@ def properties(name: str, dialect: Dialect) -> Iterator[tuple[tuple[str | int, .
 def test_a_wrong_type_is_refused_and_named(name: str, dialect: Dialect) -> None:
     message = valid(name, dialect)
     for path, schema in properties(name, dialect):
-        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        for value in WRONG:
-            kind = JSON_TYPE[type(value)]
-            if kind in types or (kind == "number" and "integer" in types):
-                continue
+        for value in wrong(schema):
             broke = changed(message, path, value)
             found = [problem.pointer for problem in iter_errors(broke, name, dialect)]
             assert "/" + "/".join(map(str, path)) in found, (path, value)
@@ -248,7 +251,7 @@ def test_a_mutation_is_caught_where_it_is(data: st.DataObject) -> None:
         where = data.draw(st.integers(0, len(value) - 1))
         broke = value[:where] + data.draw(st.sampled_from("gG_ ")) + value[where + 1 :]
     else:
-        broke = {"?": 1} if not isinstance(value, dict) else [value]
+        broke = data.draw(st.sampled_from(wrong(schema)))
     problems = list(iter_errors(changed(message, path, broke), name, dialect))
     assert ["/" + "/".join(map(str, path))] == [problem.pointer for problem in problems]
 
