@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cbsim.bus.local import at_hand
 from cbsim.errors import BrokerError
+
+# How long an example takes says something of the machine, nothing of the code.
+settings.register_profile("cbsim", deadline=None)
+settings.load_profile("cbsim")
 
 SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared"))
 

@@ -17,9 +17,11 @@ __all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "from_line"]
 
 
 class Sink(Protocol):
-    """Takes messages; `confirmed` counts those that have arrived for certain."""
+    """Takes messages."""
 
-    confirmed: int
+    @property
+    def confirmed(self) -> int:
+        """How many messages have arrived for certain."""
 
     def publish(self, message: Message) -> None:
         """Take one message; may hold it back until the next `flush`."""
@@ -88,10 +90,11 @@ class NdjsonSink:
             self._file.close()
 
 
-def as_line(message: Message) -> bytes:
+def as_line(message: Message, received: float | None = None) -> bytes:
     """The envelope: exchange, routing_key, content_type, headers, timestamp, and the body.
 
-    The body is text under `body` when it is UTF-8 JSON, else under `body_base64`.
+    The body is text under `body` when it is UTF-8 JSON, else under `body_base64`. `received` says
+    when a consumer got it, seconds since 1970.
     """
     fields: dict[str, object] = {
         "exchange": message.exchange,
@@ -100,6 +103,8 @@ def as_line(message: Message) -> bytes:
         "headers": dict(message.headers),
         "timestamp": round(message.timestamp, 6),
     }
+    if received is not None:
+        fields["received"] = round(received, 6)
     try:
         if message.content_type != JSON_TYPE:
             raise UnicodeDecodeError("ascii", b"", 0, 1, "binary")

@@ -8,6 +8,7 @@ from typing import Any
 import pika.exceptions
 
 from cbsim.bus.connection import PLAIN, Tls, connect, redacted, sentence
+from cbsim.bus.publisher import Topology, declare
 from cbsim.errors import BrokerError
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
@@ -24,16 +25,19 @@ def subscribe(
     events: str = EVENTS_EXCHANGE,
     raw: str = RAW_EXCHANGE,
     idle: float | None = None,
+    passive: bool = False,
 ) -> Iterator[Message | None]:
     """Messages as they arrive, for ever, or until none came for `idle` seconds.
 
-    Binds a queue that the broker names and that goes when we go: to `events` with each key, and
-    to `raw` when one of them is `#`. The first item is None, once the queue is bound. Raises
-    BrokerError.
+    Declares the exchanges, unless they must be there (`passive`). Binds a queue that the broker
+    names and that goes when we go: to `events` with each key, and to `raw` when one of them is
+    `#`. The first item is None, once the queue is bound. Raises BrokerError.
     """
     connection = connect(url, tls)
     try:
         channel = connection.channel()
+        if not passive:
+            declare(channel, Topology(events, raw), url)
         queue = channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
         for exchange, bound in ((events, keys), (raw, [""] if "#" in keys else [])):
             for key in bound:

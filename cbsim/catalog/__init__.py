@@ -11,7 +11,7 @@ from cbsim.catalog.domain import DIGSIG_RESULTS, IOC_TYPES, Domain, Kind
 from cbsim.catalog.field import Field, Shape
 from cbsim.catalog.notification import NOTIFICATIONS, Form, Notification
 from cbsim.catalog.raw import RAW_EVENTS, RawEvent, bytes_lengths
-from cbsim.catalog.routing import name_of, routing_key
+from cbsim.catalog.routing import name_of, name_of_event, routing_key
 from cbsim.catalog.server import BROADCAST_TYPES, Dialect, ServerVersion, parse_broadcast
 from cbsim.errors import CatalogError
 
@@ -33,6 +33,7 @@ __all__ = [
     "bytes_lengths",
     "lookup",
     "name_of",
+    "name_of_event",
     "names",
     "parse_broadcast",
     "routing_key",

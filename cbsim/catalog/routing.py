@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from cbsim.catalog.notification import NOTIFICATIONS, Notification
 from cbsim.catalog.raw import RAW_EVENTS
 from cbsim.catalog.server import ServerVersion
 from cbsim.errors import CatalogError
 
-__all__ = ["name_of", "routing_key"]
+__all__ = ["name_of", "name_of_event", "routing_key"]
 
 _WITH_ID = re.compile(r"^(watchlist|feed)\.\d+\.")
 
@@ -36,3 +38,20 @@ def name_of(routing_key: str) -> str:
     if name in NOTIFICATIONS or name in RAW_EVENTS:
         return name
     raise CatalogError(f"routing key {routing_key!r} is none that a server publishes")
+
+
+def name_of_event(fields: Mapping[str, Any]) -> str:
+    """The name of a raw event by what it carries, as a dict of dicts; raises CatalogError.
+
+    >>> name_of_event({"header": {"version": 4}, "process": {"created": False}})
+    'ingress.event.procend'
+    """
+    process = fields.get("process") or {}
+    for name, event in reversed(RAW_EVENTS.items()):
+        carried = any(one in fields for one in event.carries)
+        if carried and event.created in (None, bool(process.get("created"))):
+            inner = [path.partition(".") for path in event.inner]
+            if all(within in (fields.get(outer) or {}) for outer, _, within in inner):
+                return name
+    carried_by = ", ".join(key for key in fields if key not in ("header", "strings", "env"))
+    raise CatalogError(f"no raw event carries {carried_by or 'nothing'}")

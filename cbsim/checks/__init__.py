@@ -8,19 +8,31 @@
 
 from __future__ import annotations
 
+from cbsim.checks.comparison import Comparison, Counts, Difference, compare
+from cbsim.checks.ledger import Ledger, LedgerSink
+from cbsim.checks.record import Record, files, records
 from cbsim.checks.rules import RULES, Rule, broken
 from cbsim.checks.validator import InvalidMessage, Problem, Validator, iter_errors, validate
 from cbsim.wire.reading import Reading, decode
 
 __all__ = [
     "RULES",
+    "Comparison",
+    "Counts",
+    "Difference",
     "InvalidMessage",
+    "Ledger",
+    "LedgerSink",
     "Problem",
     "Reading",
+    "Record",
     "Rule",
     "Validator",
     "broken",
+    "compare",
     "decode",
+    "files",
     "iter_errors",
+    "records",
     "validate",
 ]

@@ -20,6 +20,9 @@ _COMMANDS = {
     "run": "Run a scenario against a broker or into a file.",
     "scenarios": "Show the scenarios that come with cbsim.",
     "subscribe": "Show what arrives on the bus, decoded.",
+    "tap": "Record everything on the bus, with receive times.",
+    "validate": "Check messages against the schemas and rules.",
+    "verify": "Compare what was sent with what a consumer put out.",
 }
 
 

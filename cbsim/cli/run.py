@@ -45,6 +45,7 @@ __all__ = ["command"]
     help="The clock inside messages.  [default: now for a broker, else 2024-01-01T00:00:00Z]",
 )
 @click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
+@click.option("--ledger", metavar="PATH", help="Write down what was sent, for `cbsim verify`.")
 def command(
     scenario: str,
     broker: str | None,
@@ -60,6 +61,7 @@ def command(
     dialect: str | None,
     start: datetime | None,
     passive: bool,
+    ledger: str | None,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
 
@@ -82,14 +84,19 @@ def command(
         target = NdjsonSink(sink.removeprefix("ndjson:"))
     else:
         raise CbsimError(f"sink {sink!r}: expected amqp, ndjson:PATH or null")
+    sink_of_run: Sink = target
+    if ledger is not None:
+        from cbsim.checks.ledger import Ledger, LedgerSink
+
+        sink_of_run = LedgerSink(target, Ledger(ledger, {"scenario": scenario}), counted=True)
     begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     console = Console(sys.stderr, scenario, where)
     try:
         with console:
-            report = run(wanted, target, begin, count=count, on_progress=console.progress)
+            report = run(wanted, sink_of_run, begin, count=count, on_progress=console.progress)
     finally:
-        target.close()
+        sink_of_run.close()
     console.summary(report, getattr(target, "republished", 0))
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")

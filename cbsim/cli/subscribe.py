@@ -6,8 +6,7 @@ import sys
 
 import click
 
-from cbsim.bus.connection import connect, redacted
-from cbsim.bus.publisher import Topology, declare
+from cbsim.bus.connection import redacted
 from cbsim.bus.subscriber import subscribe
 from cbsim.cli.options import broker_options, broker_url, tls_of
 from cbsim.cli.output import FORMATS, writer
@@ -45,13 +44,9 @@ def command(
     from cbsim.catalog import name_of
 
     url, tls = broker_url(broker), tls_of(ca_file, client_cert, client_key)
-    if not passive:
-        connection = connect(url, tls)
-        declare(connection.channel(), Topology(), url)
-        connection.close()
     write, seen, broken = writer(form), Counter[str](), 0
     try:
-        for message in subscribe(url, keys or ("#",), tls, idle=idle):
+        for message in subscribe(url, keys or ("#",), tls, idle=idle, passive=passive):
             if message is None:
                 click.echo(f"subscribed to {redacted(url)}", err=True)
                 continue

@@ -1,0 +1,216 @@
+"""Records of files: lines of NDJSON, items of a JSON array, rows of CSV, raw events, bundles.
+
+Files are read as a stream: a record at a time, whatever their size.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+import ijson
+import orjson
+
+from cbsim.bus.sink import from_line
+from cbsim.errors import CbsimError, WireError
+from cbsim.wire import bundle
+from cbsim.wire.message import PROTOBUF_TYPE, RAW_EXCHANGE, ZIP_TYPE, Message
+
+__all__ = ["Record", "files", "records"]
+
+_SUFFIXES = (".json", ".ndjson", ".jsonl", ".csv", ".bin", ".zip", ".log", ".pb")
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that a file holds. Exactly one of `message`, `fields` and `fault` says what."""
+
+    file: str
+    line: int
+    """From 1; 0 where the file has no lines."""
+    part: str = ""
+    """Which one of several on that line or in that file, such as `event 3`."""
+    message: Message | None = None
+    """A message of the bus: an envelope, or a raw event or bundle (then without routing key)."""
+    fields: dict[str, Any] | None = None
+    """A JSON object, or a row of CSV."""
+    envelope: dict[str, Any] | None = None
+    """What stood around the message, `received` for one."""
+    fault: str | None = None
+    """Why it cannot be read."""
+
+    @property
+    def where(self) -> str:
+        """File, line and part, for a person."""
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}" + (f" ({self.part})" if self.part else "")
+
+
+def files(path: str) -> list[str]:
+    """The files under a folder in order, or the file itself; raises CbsimError."""
+    if path == "-" or not Path(path).is_dir():
+        return [path]
+
+    def order(file: Path) -> tuple[str, int, str]:
+        return str(file.parent), int(file.stem) if file.stem.isdigit() else 0, file.name
+
+    found = [one for one in Path(path).rglob("*") if one.suffix in _SUFFIXES and one.is_file()]
+    if not found:
+        raise CbsimError(f"{path}: expected files that end in {', '.join(_SUFFIXES)}")
+    return [str(one) for one in sorted(found, key=order)]
+
+
+def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) -> Iterator[Record]:
+    """The records of a file, or of standard input for `-`; raises CbsimError.
+
+    `watch` may wrap the open file, as a progress bar does.
+
+    What the file is shows in its first bytes: `{` begins NDJSON (or JSON objects over several
+    lines each), `[` a JSON array, `PK` a zipped bundle; anything else is one raw event, or a run of
+    them, each behind its length. A name that ends in `.csv` is CSV with a header row.
+    """
+    try:
+        if path == "-":
+            yield from _stream(path, sys.stdin.buffer)
+            return
+        with Path(path).open("rb") as file:
+            read = _csv if path.endswith(".csv") else _stream
+            yield from read(path, watch(file))
+    except OSError as error:
+        raise CbsimError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _stream(path: str, file: IO[bytes]) -> Iterator[Record]:
+    head = file.read(4)
+    if head == _ZIP:
+        body = head + file.read(bundle.BUNDLE_LIMIT)
+        yield Record(path, 0, message=Message(RAW_EXCHANGE, "", ZIP_TYPE, body))
+        return
+    start = head.lstrip()[:1]
+    if start in (b"{", b"[", b"") and not _is_length(head):
+        rest = _joined(head, file)
+        yield from _values(path, rest, "item") if start == b"[" else _lines(path, rest)
+    else:
+        yield from _events(path, head, file)
+
+
+def _is_length(head: bytes) -> bool:
+    """Whether four bytes that look like white space or a brace are an event's length."""
+    return len(head) == 4 and head[3] == 0 and head[2] in (0, 1, 2, 3)
+
+
+class _Joined(io.RawIOBase):
+    """Bytes that were read already, then the rest of the file."""
+
+    def __init__(self, head: bytes, file: IO[bytes]) -> None:
+        self._head, self._file = head, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._head[: len(buffer)] or self._file.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _joined(head: bytes, file: IO[bytes]) -> io.BufferedReader:
+    return io.BufferedReader(_Joined(head, file))
+
+
+def _lines(path: str, file: IO[bytes]) -> Iterator[Record]:
+    first, second = file.readline(), file.readline()
+    if not _is_object(first) and second and not second.startswith(b"{"):
+        yield from _values(path, _joined(first + second, file), "", multiple_values=True)
+        return
+    for number, line in enumerate(chain((first, second), file), 1):
+        if line.strip():
+            try:
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                yield Record(path, number, fault=f"no JSON: {error}")
+            else:
+                yield _record(path, number, value, line)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _record(path: str, line: int, value: object, text: bytes = b"", part: str = "") -> Record:
+    if not isinstance(value, dict):
+        shown = type(value).__name__
+        return Record(path, line, part, fault=f"expected a JSON object, got one of type {shown}")
+    if "exchange" in value and "routing_key" in value and ("body" in value or
+                                                          "body_base64" in value):  # fmt: skip
+        try:
+            message = from_line(text or orjson.dumps(value))
+        except WireError as error:
+            return Record(path, line, part, fault=str(error))
+        around = {key: one for key, one in value.items() if not key.startswith("body")}
+        return Record(path, line, part, message=message, envelope=around)
+    return Record(path, line, part, fields=value)
+
+
+def _values(path: str, file: IO[bytes], prefix: str, **options: bool) -> Iterator[Record]:
+    """The values of a JSON document, of an array for the prefix `item`."""
+    number = 0
+    try:
+        for number, value in enumerate(ijson.items(file, prefix, use_float=True, **options), 1):
+            yield _record(path, 0, value, part=f"item {number}")
+    except (ijson.JSONError, ValueError) as error:
+        said = str(error).splitlines()[0]
+        yield Record(path, 0, f"item {number + 1}", fault=f"no JSON: {said}")
+
+
+def _events(path: str, head: bytes, file: IO[bytes]) -> Iterator[Record]:
+    length = int.from_bytes(head, "little")
+    if length > bundle.BUNDLE_LIMIT or len(head) < 4:
+        # A lone event: its first four bytes, read as a length, are always larger than any bundle.
+        body = head + file.read(bundle.BUNDLE_LIMIT)
+        yield Record(path, 0, message=Message("", "", PROTOBUF_TYPE, body))
+        return
+    at, number = 0, 0
+    while head:
+        number += 1
+        length = int.from_bytes(head, "little")
+        body = file.read(length) if len(head) == 4 and length <= bundle.BUNDLE_LIMIT else b""
+        part = f"event {number}"
+        if len(head) < 4 or len(body) < length:
+            fault = f"byte {at}: an event is cut short, or what stands there is no length"
+            yield Record(path, 0, part, fault=fault)
+            return
+        yield Record(path, 0, part, message=Message("", "", PROTOBUF_TYPE, body))
+        at += 4 + length
+        head = file.read(4)
+
+
+def _csv(path: str, file: IO[bytes]) -> Iterator[Record]:
+    text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+    rows = csv.DictReader(text, strict=True)
+    while True:
+        line = rows.line_num + 1
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            yield Record(path, line, fault=f"no CSV: {error}")
+            continue
+        if row is None:
+            text.detach()
+            return
+        if None in row or None in row.values():
+            fault = f"expected {len(rows.fieldnames or ())} columns, as in the header row"
+            yield Record(path, rows.line_num, fault=fault)
+        else:
+            yield Record(path, rows.line_num, fields=dict(row))

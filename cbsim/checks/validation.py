@@ -1,0 +1,184 @@
+"""Validates records: what each one is, and whether it is as its schema and the rules say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cbsim.catalog import NOTIFICATIONS, Dialect, lookup, name_of, name_of_event
+from cbsim.checks.record import Record
+from cbsim.checks.rules import broken
+from cbsim.checks.validator import Problem, validator
+from cbsim.errors import CatalogError, WireError
+from cbsim.wire.event import as_dict, decode
+from cbsim.wire.message import PROTOBUF_TYPE
+from cbsim.wire.reading import read
+
+__all__ = ["Finding", "Group", "Tally", "Validation"]
+
+_GROUPS = 10_000
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem of a message, and where that message stands."""
+
+    record: Record
+    part: str
+    """Which event of a bundle; empty when the record is the message."""
+    name: str
+    """The notification's or raw event's name; empty when it could not be told."""
+    problem: Problem
+
+    @property
+    def where(self) -> str:
+        """File, line and part, for a person."""
+        return self.record.where + (f" ({self.part})" if self.part else "")
+
+
+@dataclass(slots=True)
+class Group:
+    """Findings that are alike: the same place in the same kind of message, the same mistake."""
+
+    first: Finding
+    count: int = 0
+    examples: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a validation has seen so far."""
+
+    messages: int = 0
+    invalid: int = 0
+    """Messages with an error, those that cannot be read among them."""
+    warned: int = 0
+    """Messages with no error, but a warning."""
+    groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
+    others: int = 0
+    """Findings past the limit on groups."""
+
+    def add(self, finding: Finding) -> int:
+        """Count a finding; how many like it there were before."""
+        problem = finding.problem
+        place = re.sub(r"/\d+(?=/|$)", "/*", problem.pointer)
+        key = (finding.name, place, problem.rule, problem.expected if problem.rule else "")
+        group = self.groups.get(key)
+        if group is None:
+            if len(self.groups) >= _GROUPS:
+                self.others += 1
+                return _EXAMPLES
+            group = self.groups[key] = Group(finding)
+        group.count += 1
+        if len(group.examples) < _EXAMPLES:
+            group.examples.append(finding)
+        return group.count - 1
+
+
+class Validation:
+    """Validates one record after the other, and keeps the tally.
+
+    `name` says what bare messages are; without it their `type`, their folder or their fields do.
+    """
+
+    def __init__(self, dialect: Dialect, *, semantic: bool = True, name: str | None = None) -> None:
+        self.tally = Tally()
+        self._dialect, self._semantic = dialect, semantic
+        self._name = None if name is None else name_of(name)
+        self._closest: dict[tuple[str, ...], str] = {}
+
+    def check(self, record: Record) -> Iterator[Finding]:
+        """What is wrong with the message or messages of a record."""
+        if record.fault is not None:
+            yield self._unreadable(record, "", "", record.fault)
+            return
+        try:
+            for part, name, fields in self._parts(record):
+                yield from self._one(record, part, name, fields)
+        except (WireError, CatalogError) as error:
+            yield self._unreadable(record, "", "", str(error))
+
+    def _parts(self, record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        message = record.message
+        if message is None:
+            assert record.fields is not None
+            yield "", self._name_of(record, record.fields), record.fields
+        elif not message.exchange and message.content_type == PROTOBUF_TYPE:
+            event = as_dict(decode(message.body))
+            yield "", self._name or _folder(record) or name_of_event(event), event
+        else:
+            known = name_of(message.routing_key) if message.routing_key else ""
+            for number, reading in enumerate(read(message), 1):
+                part = "" if known else f"event {number}"
+                yield part, known or name_of_event(reading.fields), reading.fields
+
+    def _one(
+        self, record: Record, part: str, name: str, fields: dict[str, Any]
+    ) -> Iterator[Finding]:
+        self.tally.messages += 1
+        errors = warnings = 0
+        checker = validator(name, self._dialect)
+        problems = [] if checker.is_valid(fields) else [*checker.iter_errors(fields)]
+        if self._semantic:
+            problems += broken(fields, name)
+        for problem in problems:
+            warnings += problem.warning
+            errors += not problem.warning
+            yield Finding(record, part, name, problem)
+        self.tally.invalid += errors > 0
+        self.tally.warned += errors == 0 and warnings > 0
+
+    def _unreadable(self, record: Record, part: str, name: str, why: str) -> Finding:
+        self.tally.messages += 1
+        self.tally.invalid += 1
+        return Finding(record, part, name, Problem("", "unreadable", why, "a message of the bus",
+                                                   "wire: Broker"))  # fmt: skip
+
+    def _name_of(self, record: Record, fields: dict[str, Any]) -> str:
+        if self._name is not None:
+            return self._name
+        for said in (
+            fields.get("type"),
+            fields.get("routing_key"),
+            f"alert.{fields.get('alert_type')}",
+        ):
+            try:
+                return name_of(str(said))
+            except CatalogError:
+                continue
+        if found := _folder(record):
+            return found
+        if "header" in fields:
+            return name_of_event(fields)
+        return self._like(fields)
+
+    def _like(self, fields: dict[str, Any]) -> str:
+        """The notification that the fields come nearest to; raises CatalogError for none."""
+        docs = fields.get("docs")
+        first = docs[0] if isinstance(docs, list) and docs and isinstance(docs[0], dict) else {}
+        shape = (*sorted(fields), "docs", *sorted(first))
+        if shape not in self._closest:
+            odds = {name: len(list(validator(name, self._dialect).iter_errors(fields)))
+                    for name in NOTIFICATIONS}  # fmt: skip
+            ranked = sorted(odds, key=lambda name: (odds[name], -_known(name, fields)))
+            if odds[ranked[0]] >= max(3, len(fields)):
+                raise CatalogError("no notification has these fields; --as NAME says what it is")
+            self._closest[shape] = ranked[0]
+        return self._closest[shape]
+
+
+def _known(name: str, fields: dict[str, Any]) -> int:
+    declared = {field.name for form in NOTIFICATIONS[name].forms for field in form.fields}
+    return len(declared & fields.keys())
+
+
+def _folder(record: Record) -> str | None:
+    folder = Path(record.file).parent.name
+    try:
+        return lookup(name_of(folder)).name
+    except CatalogError:
+        return None

@@ -1,0 +1,91 @@
+"""`cbsim validate`: is what was received, or put out, as the server would write it?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from cbsim.bus.connection import Tls, redacted
+from cbsim.bus.subscriber import subscribe
+from cbsim.catalog import Dialect
+from cbsim.checks.record import Record, files, records
+from cbsim.checks.validation import Validation
+from cbsim.cli.options import broker_options, tls_of
+from cbsim.cli.progress import reading
+from cbsim.errors import BrokerError, CbsimError
+from cbsim.report.findings import FORMATS, handler
+
+__all__ = ["command"]
+
+
+@click.command("validate", short_help="Check messages against the schemas and rules.")
+@click.argument("paths", nargs=-1, metavar="[FILE|FOLDER|-]...")
+@click.option("--as", "name", metavar="NAME", help="What bare messages are.")
+@click.option("--dialect", default="observed", show_default=True, help="documented or observed.")
+@click.option("--semantic/--no-semantic", default=True, show_default=True,
+              help="Also what values must mean together.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
+@broker_options
+@click.option("--bind", "keys", multiple=True, metavar="KEY", help="Live: routing key.  [#]")
+@click.option("--count", type=click.IntRange(1), help="Live: stop after that many messages.")
+@click.option("--idle", type=float, metavar="SECONDS", help="Live: stop when nothing came so long.")
+def command(
+    paths: tuple[str, ...],
+    name: str | None,
+    dialect: str,
+    semantic: bool,
+    form: str,
+    broker: str | None,
+    ca_file: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    keys: tuple[str, ...],
+    count: int | None,
+    idle: float | None,
+) -> None:
+    """Validate the messages in files: NDJSON of `cbsim tap` or `--sink ndjson:`, bare JSON
+    messages, one a line, in an array or alone, raw events and bundles (zipped or bare). Without
+    files, what is on the bus.
+
+    Bare messages are what --as says, or their `type`, their folder, or their fields.
+    Exit code 1 when a message is invalid, 2 for wrong usage.
+    """
+    try:
+        validation = Validation(Dialect.parse(dialect), semantic=semantic, name=name)
+        if paths:
+            source = reading([file for path in paths for file in files(path)], records)
+        else:
+            if not broker:
+                raise CbsimError("nothing to validate: expected files, or --broker URL")
+            source = _live(broker, tls_of(ca_file, client_cert, client_key), keys, count, idle)
+        handle = handler(form, sys.stdout)
+        for record in source:
+            for finding in validation.check(record):
+                handle.finding(finding, validation.tally.add(finding))
+    except BrokerError:
+        raise
+    except CbsimError as error:
+        raise click.UsageError(str(error)) from None
+    handle.end(validation.tally)
+    if not validation.tally.messages:
+        click.echo("cbsim: there were no messages", err=True)
+    sys.exit(1 if validation.tally.invalid or not validation.tally.messages else 0)
+
+
+def _live(
+    url: str, tls: Tls, keys: tuple[str, ...], count: int | None, idle: float | None
+) -> Iterator[Record]:
+    number = 0
+    try:
+        for message in subscribe(url, keys or ("#",), tls, idle=idle):
+            if message is None:
+                click.echo(f"subscribed to {redacted(url)}", err=True)
+                continue
+            number += 1
+            yield Record("bus", number, message=message)
+            if number == count:
+                return
+    except KeyboardInterrupt:
+        pass

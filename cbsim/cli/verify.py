@@ -1,0 +1,63 @@
+"""`cbsim verify`: did the consumer put out everything that was sent, once, whole, in order?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cbsim.checks.comparison import Comparison, compare
+from cbsim.checks.ledger import Ledger
+from cbsim.checks.output import FIELDS, PRESETS
+from cbsim.checks.record import files, records
+from cbsim.cli.progress import reading
+from cbsim.report.comparison import FORMATS, show
+
+__all__ = ["command"]
+
+
+@click.command("verify", short_help="Compare what was sent with what a consumer put out.")
+@click.argument("output", nargs=-1, required=True, metavar="OUTPUT...")
+@click.option("--ledger", required=True, metavar="PATH", help="What `cbsim run --ledger` wrote.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Lines as forwarders write them.")
+@click.option("--map", "places", multiple=True, metavar="FIELD=PATH",
+              help=f"A field's JSON path or CSV column; FIELD is {', '.join(FIELDS)}.")  # fmt: skip
+@click.option("--bind", "keys", multiple=True, metavar="KEY", help="What the consumer bound.  [#]")
+@click.option("--strict", is_flag=True, help="Duplicates and wrong order are failures too.")
+@click.option("--show", "shown", type=click.IntRange(0), default=10, show_default=True,
+              help="How many differences of each kind to name.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+def command(
+    output: tuple[str, ...],
+    ledger: str,
+    preset: str | None,
+    places: tuple[str, ...],
+    keys: tuple[str, ...],
+    strict: bool,
+    shown: int,
+    form: str,
+) -> None:
+    """Compare a ledger with OUTPUT, what a consumer put out: NDJSON, a JSON array, CSV with a
+    header row, or a folder of raw bodies.
+
+    Without --map and --preset, OUTPUT holds the messages as they were: the lines of `cbsim tap`,
+    bodies, or JSON with the same content. Exit code 1 when anything was lost, corrupted or is
+    unexpected, 2 for wrong usage.
+    """
+    paths = {}
+    for place in places:
+        name, equals, path = place.partition("=")
+        if not equals or not path:
+            raise click.UsageError(f"--map {place}: expected FIELD=PATH, such as guid=process_guid")
+        paths[name] = path
+    with Ledger.open(ledger) as known:
+        source = reading([file for path in output for file in files(path)], records)
+        result = compare(
+            known, source, preset=preset, places=paths, bound=keys or ("#",), limit=shown
+        )
+    show(result, form, sys.stdout)
+    sys.exit(1 if not result.whole or (strict and not _exact(result)) else 0)
+
+
+def _exact(result: Comparison) -> bool:
+    return not result.total("duplicated") and not result.disordered

@@ -1,0 +1,70 @@
+"""A comparison for a person, or for a program."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TextIO
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from cbsim.checks.comparison import Comparison
+
+__all__ = ["FORMATS", "show"]
+
+FORMATS = ("text", "json")
+
+_KINDS = ("sent", "received", "lost", "duplicated", "corrupted", "unexpected")
+
+
+def show(result: Comparison, form: str, out: TextIO) -> None:
+    """Write a comparison in a format of FORMATS."""
+    if form == "json":
+        report = {
+            "whole": result.whole,
+            "total": {kind: result.total(kind) for kind in _KINDS},
+            "unconfirmed": result.unconfirmed,
+            "names": {name: asdict(counts) for name, counts in sorted(result.names.items())},
+            "differences": [asdict(one) for one in result.differences],
+            "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
+            "latency": result.latency,
+        }
+        out.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    console = Console(file=out, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(_table(result))
+    for difference in result.differences:
+        console.print(str(difference), markup=False)
+    for kind in _KINDS[2:]:
+        more = result.total(kind) - sum(one.kind == kind for one in result.differences)
+        if more:
+            console.print(f"and {more:,} more {kind}")
+    if result.unconfirmed:
+        console.print(f"{result.unconfirmed:,} did not come, but were never confirmed either")
+    if result.disordered:
+        count, sensors = sum(result.disordered.values()), len(result.disordered)
+        first = next(iter(result.disordered))
+        console.print(f"{count:,} out of order, of {sensors:,} sensors such as {first}")
+    if result.latency:
+        shown = ", ".join(f"{name} {_time(it)}" for name, it in result.latency.items())
+        console.print(f"from published to received: {shown}")
+    words = [f"{result.total(kind):,} {kind}" for kind in _KINDS]
+    console.print(f"{'whole' if result.whole else 'NOT WHOLE'}: {', '.join(words)}")
+
+
+def _table(result: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("message", no_wrap=True)
+    for kind in _KINDS:
+        table.add_column(kind, justify="right", no_wrap=True)
+    for name, counts in sorted(result.names.items()):
+        row = [getattr(counts, kind) for kind in _KINDS]
+        table.add_row(name or "(unknown)", *(f"{it:,}" if it else "-" for it in row))
+    return table
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
