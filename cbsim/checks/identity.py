@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
+from google.protobuf.message import DecodeError
 
 from cbsim.catalog import name_of_event
 from cbsim.errors import CatalogError, WireError
 from cbsim.wire import bundle
-from cbsim.wire.event import decode
 from cbsim.wire.identity import process_key
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
@@ -50,14 +51,14 @@ def identity_of(message: Message, fields: object = None) -> dict[str, Any]:
         return _of_notification(fields) if isinstance(fields, dict) else {}
     try:
         if message.routing_key:
-            return _of_event(decode(message.body), 0)
+            return _of_event(message.body, 0)
         sensor = int(message.headers.get("sensorId", 0))
         parts = [
-            _of_bundled(decode(body), sensor)
+            _of_bundled(body, sensor)
             for run in bundle.members(message.body)
             for body in bundle.split(run)
         ]
-    except (WireError, ValueError):
+    except (DecodeError, WireError, ValueError):
         return {}
     return {"sensor": sensor, "parts": parts}
 
@@ -96,20 +97,25 @@ def _of_notification(fields: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _of_event(event: CbEventMsg, sensor: int) -> dict[str, Any]:
+def _of_event(body: bytes, sensor: int) -> dict[str, Any]:
+    return _named(CbEventMsg.FromString(body), sensor)
+
+
+def _named(event: CbEventMsg, sensor: int) -> dict[str, Any]:
     header = event.header
     sensor = event.env.endpoint.SensorId or sensor
-    found: dict[str, Any] = {"sensor": sensor, "timestamp": header.timestamp}
     key = _key(sensor, header.process_pid, header.process_create_time)
+    found: dict[str, Any] = {"sensor": sensor, "timestamp": header.timestamp}
     if key:
         found["guid"] = key
-    if event.HasField("module"):
+    elif event.HasField("module"):
         found["md5"] = event.module.md5.decode("ascii", "replace")
     return found
 
 
-def _of_bundled(event: CbEventMsg, sensor: int) -> dict[str, Any]:
-    found = _of_event(event, sensor)
+def _of_bundled(body: bytes, sensor: int) -> dict[str, Any]:
+    event = CbEventMsg.FromString(body)
+    found = _named(event, sensor)
     del found["sensor"]
     carried = {field.name: value for field, value in event.ListFields() if field.name != "strings"}
     shape = {name: {inner.name: it for inner, it in value.ListFields()}
@@ -119,6 +125,8 @@ def _of_bundled(event: CbEventMsg, sensor: int) -> dict[str, Any]:
     return found
 
 
+# The events of a process follow one another: most keys were made a moment ago.
+@lru_cache(maxsize=1 << 16)
 def _key(sensor: int, pid: int, create_time: int) -> str | None:
     if not create_time:
         return None

@@ -1,0 +1,1 @@
+"""Measures what cbsim promises, with its peers beside it: `make bench`."""
