@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from cbsim.catalog.domain import DIGSIG_RESULTS, IOC_TYPES, Domain, Kind
 from cbsim.catalog.field import Field, Shape
 from cbsim.catalog.notification import NOTIFICATIONS, Form, Notification
-from cbsim.catalog.raw import RAW_EVENTS, RawEvent, bytes_lengths
+from cbsim.catalog.raw import RAW_EVENTS, RawEvent, bytes_lengths, notation
 from cbsim.catalog.routing import name_of, name_of_event, routing_key
 from cbsim.catalog.server import BROADCAST_TYPES, Dialect, ServerVersion, parse_broadcast
 from cbsim.errors import CatalogError
@@ -35,6 +35,7 @@ __all__ = [
     "name_of",
     "name_of_event",
     "names",
+    "notation",
     "parse_broadcast",
     "routing_key",
 ]

@@ -49,6 +49,8 @@ class Domain:
     meaning: str
     example: object
     pattern: str | None = None
+    format: str | None = None
+    """The JSON Schema format that the pattern narrows down."""
     choices: tuple[str, ...] = ()
     closed: bool = False
     """Whether the specification lists every choice; if not, servers may have others."""
@@ -112,7 +114,8 @@ UNIQUE_ID = _text(
     f"^{_KEY}-(?:[0-9a-f]{{8}}|[0-9a-f]{{12}})$",
 )
 UUID = _text("UUID", "A random UUID.", "3327ea85-6758-46f8-bf8c-648d7dc646b4", f"^{_KEY}$")
-TIME = _text("time", "ISO 8601, UTC.", "2014-08-08T15:15:47.544Z", f"^{_ISO}$")
+TIME = Domain("time", Kind.TEXT, "ISO 8601, UTC.", "2014-08-08T15:15:47.544Z",
+              pattern=f"^{_ISO}$", format="date-time")  # fmt: skip
 ENDPOINT = _text(
     "endpoint", "Hostname and sensor id, with a bar between.", "WIN8-TEST|1", r"^[^|]*\|\d+$"
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cbsim.catalog.server import ServerVersion
 
-__all__ = ["RAW_EVENTS", "RawEvent", "bytes_lengths"]
+__all__ = ["RAW_EVENTS", "RawEvent", "bytes_lengths", "notation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,25 @@ def bytes_lengths(message: str, field: str) -> tuple[int, ...]:
     if (message, field) == ("CbProcessMsg", "parent_md5"):
         return (16, 8)
     return (16,) if "md5" in name else ()
+
+
+_NOTATIONS = (
+    (re.compile(r"time?stamp|create_?time", re.I),
+     "FILETIME: 100 ns ticks since 1601-01-01 UTC."),
+    (re.compile(r"ipv4|IpAddress$", re.I),
+     "An IPv4 address: its little-endian bytes are the address in order."),
+    (re.compile(r"port$", re.I), "In network byte order: port 443 is 47873."),
+    (re.compile(r"^ipv6(Lo|Hi)"), "Half of an IPv6 address, little-endian."),
+)  # fmt: skip
+
+
+def notation(field: str) -> str | None:
+    """How a number of the protobuf interface is to be read (wire: Identities); None: as it is.
+
+    >>> notation("remotePort")
+    'In network byte order: port 443 is 47873.'
+    """
+    return next((said for pattern, said in _NOTATIONS if pattern.search(field)), None)
 
 
 def _declare() -> dict[str, RawEvent]:

@@ -28,6 +28,7 @@ from cbsim.catalog import (
     Shape,
     bytes_lengths,
     lookup,
+    notation,
 )
 from cbsim.wire.sensor_events_pb2 import DESCRIPTOR
 
@@ -299,7 +300,8 @@ def _string(domain: Domain, shapes: set[Shape], *, alone: bool) -> Schema:
     if not patterns:
         return {}
     if len(patterns) == 1:
-        return {"pattern": patterns[0]}
+        form = domain.format if alone and patterns[0] == domain.pattern else None
+        return ({"format": form} if form else {}) | {"pattern": patterns[0]}
     inner = "|".join(pattern.removeprefix("^").removesuffix("$") for pattern in patterns)
     return {"pattern": f"^(?:{inner})$"}
 
@@ -377,7 +379,8 @@ def _proto_value(message: Descriptor, field: FieldDescriptor) -> Schema:
         return {"title": field.enum_type.name, "enum": [it.name for it in field.enum_type.values]}
     if field.type == field.TYPE_BYTES:
         return _bytes(bytes_lengths(message.name, field.name))
-    return dict(_PROTO_TYPES[field.type])
+    said = notation(field.name) if field.type not in (field.TYPE_STRING, field.TYPE_BOOL) else None
+    return _PROTO_TYPES[field.type] | ({"description": said} if said else {})
 
 
 _PROTO_TYPES: dict[int, Schema] = {
