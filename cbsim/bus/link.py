@@ -85,6 +85,8 @@ class Link:
 
     def write(self, data: bytes) -> None:
         """Send, now as much as the socket takes; the rest stays for `resume`."""
+        if self._ended is not None:
+            return
         self._said = time.monotonic()
         self._backlog.append(memoryview(data))
         if len(self._backlog) == 1:
