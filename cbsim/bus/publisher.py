@@ -22,7 +22,7 @@ _BYTES = 32 << 20
 """How much may be unconfirmed at most, whatever the window: bundles are large."""
 _BATCH = 500
 """Messages written at once: the broker need not wait for the last to start on the first."""
-_DOZE = 0.002
+_DOZE = 0.004
 """Confirms come in by the dozen; read together, a few hundred times a second, they cost little."""
 _FEW = 100
 _RETRY = 0.2
