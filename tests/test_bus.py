@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -110,10 +112,9 @@ def test_a_lost_connection_loses_nothing(broker: str, queue: tuple) -> None:
         publisher.publish(message)
         if number in (1500, 3000):
             # The socket goes away under the publisher, as when a broker restarts.
-            connection = publisher._connection
-            connection.ioloop.add_callback_threadsafe(
-                lambda it=connection: it._transport._sock.shutdown(2)
-            )
+            while publisher._link is None:
+                time.sleep(0.01)
+            publisher._link._socket.shutdown(socket.SHUT_RDWR)
     publisher.flush()
     publisher.close()
     arrived = Counter((one.routing_key, one.body) for one in drain(channel, name))
@@ -144,12 +145,19 @@ def test_subscriber_gets_what_it_binds(broker: str) -> None:
     assert next(arrived) is None
     publisher = Publisher(broker)
     scenario = load("quickstart")
-    threading.Thread(target=run, args=(scenario, publisher, FIXED_START), daemon=True).start()
+
+    def until_closed() -> None:
+        with pytest.raises(BrokerError, match="the publisher is closed"):
+            run(scenario, publisher, FIXED_START)
+
+    thread = threading.Thread(target=until_closed)
+    thread.start()
     message = next(arrived)
     assert message is not None
     assert name_of(message.routing_key) == "feed.storage.hit.process"
     arrived.close()
     publisher.close()
+    thread.join()
 
 
 @pytest.mark.parametrize(
@@ -176,8 +184,6 @@ def with_password(url: str, password: str) -> str:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

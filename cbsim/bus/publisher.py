@@ -2,258 +2,288 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
-import pika
-import pika.exceptions
-from pika.adapters.blocking_connection import BlockingChannel
-from pika.channel import Channel
-
-from cbsim.bus.connection import PLAIN, Tls, connect, parameters, redacted, sentence
-from cbsim.errors import BrokerError
-from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
+from cbsim.bus.connection import PLAIN, Tls, redacted
+from cbsim.bus.link import Link, LinkLostError
+from cbsim.bus.topology import STANDARD, Topology, declare
+from cbsim.bus.unconfirmed import Unconfirmed
+from cbsim.errors import BrokerError, CbsimError
+from cbsim.wire.message import Message
 
 __all__ = ["Publisher", "Topology", "declare"]
 
-_BATCH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Topology:
-    """The server's exchanges: a topic one for events, a fanout one for bundles."""
-
-    events: str = EVENTS_EXCHANGE
-    raw: str = RAW_EXCHANGE
-    durable: bool = True
-    passive: bool = False
-    """Expect the exchanges to be there, and declare nothing."""
-
-
-_STANDARD = Topology()
-
-
-def declare(channel: BlockingChannel, topology: Topology, url: str) -> None:
-    """Declare both exchanges; raises BrokerError when they are missing or differ."""
-    for exchange, kind in ((topology.events, "topic"), (topology.raw, "fanout")):
-        try:
-            channel.exchange_declare(
-                exchange, kind, durable=topology.durable, passive=topology.passive
-            )
-        except pika.exceptions.ChannelClosedByBroker as error:
-            if error.reply_code == 404:
-                why = f"exchange {exchange!r} is not there; without --passive it is declared"
-            elif error.reply_code == 406:
-                why = f"exchange {exchange!r} is there with other settings; try --passive"
-            else:
-                why = f"exchange {exchange!r} cannot be declared: {error.reply_text}"
-            raise BrokerError(f"broker {redacted(url)}: {why}") from None
+_BYTES = 32 << 20
+"""How much may be unconfirmed at most, whatever the window: bundles are large."""
+_BATCH = 500
+"""Messages written at once: the broker need not wait for the last to start on the first."""
+_DOZE = 0.004
+"""Confirms come in by the dozen; read together, a few hundred times a second, they cost little."""
+_FEW = 100
+_RETRY = 0.2
+_TICK = 1.0
+"""How often an idle connection is looked after, in seconds."""
 
 
 class Publisher:
     """Publishes to a broker with confirms always on, at most `window` of them outstanding.
 
-    A thread owns the connection. When it is lost, it is opened again for up to `patience` seconds
-    and every message that was not confirmed is published again, in order.
+    The caller's own thread writes to the socket; a thread of the publisher's reads the confirms and
+    keeps the connection. When that is lost, it is opened again for up to `patience` seconds, and
+    every message that was not confirmed is published again, in order. A broker that takes no
+    messages because it is short of memory or disk is waited for as long.
+
+    `on_confirmed` is called in the publisher's thread with the first and the last sequence number
+    (0 for the first message) of a range that the broker has confirmed: each message once, in the
+    order of publishing, and before `confirmed` counts it. It must not call the publisher.
+
+    Any thread may publish; messages go out in the order in which the calls were made.
     """
 
     def __init__(
         self,
         url: str,
-        topology: Topology = _STANDARD,
+        topology: Topology = STANDARD,
         tls: Tls = PLAIN,
         *,
         window: int = 4000,
         patience: float = 30.0,
+        on_confirmed: Callable[[int, int], None] | None = None,
     ) -> None:
         self.confirmed = 0
         self.republished = 0
-        self._url, self._topology, self._parameters = url, topology, parameters(url, tls)
-        self._window, self._patience = window, patience
-        self._waiting: deque[Message] = deque()
-        self._unconfirmed: OrderedDict[int, Message] = OrderedDict()
-        self._changed = threading.Condition()
-        self._taken = 0
+        self._url, self._topology, self._tls = url, topology, tls
+        self._window, self._patience, self._on_confirmed = window, patience, on_confirmed
+        self._unconfirmed = Unconfirmed()
+        self._lock = threading.Lock()
+        """Guards all of the state."""
+        self._changed = threading.Condition(self._lock)
+        """Told when something that is waited for has come true."""
+        self._awaited: list[Callable[[], bool]] = []
         self._error: str | None = None
         self._closing = False
-        self._scheduled = False
-        self._connection: pika.SelectConnection | None = None
-        self._channel: Channel | None = None
-        self._tag = 0
-        with_declared = connect(url, tls)
-        try:
-            declare(with_declared.channel(), topology, url)
-        finally:
-            if with_declared.is_open:
-                with_declared.close()
+        self._written = 0
+        self._link: Link | None = Link(url, topology, tls)
+        self._bell = _Bell()
         self._thread = threading.Thread(target=self._run, name="cbsim-publisher", daemon=True)
         self._thread.start()
 
     def publish(self, message: Message) -> None:
-        """Hand over one message; waits while the window is full. Raises BrokerError."""
-        if self._error is not None:
-            raise BrokerError(self._error)
-        self._waiting.append(message)
-        self._taken += 1
-        if not self._scheduled:
-            self._schedule()
-        if self._taken - self.confirmed >= self._window:
-            with self._changed:
-                while self._error is None and self._taken - self.confirmed >= self._window:
-                    self._changed.wait(1.0)
-            if self._error is not None:
-                raise BrokerError(self._error)
+        """Publish one message; waits while the window is full. Raises BrokerError, WireError."""
+        self.publish_many((message,))
 
     def publish_many(self, messages: Sequence[Message]) -> None:
-        """Hand over several, in order; raises BrokerError."""
-        for message in messages:
-            self.publish(message)
+        """Publish several, in order, in few writes; waits while the window is full.
+
+        Raises BrokerError, and WireError for a message that AMQP cannot carry: those before it may
+        have gone out then.
+        """
+        at, unconfirmed = 0, self._unconfirmed
+        with self._lock:
+            while at < len(messages):
+                self._check()
+                room = min(self._window - len(unconfirmed), _BATCH)
+                if room <= 0 or unconfirmed.size >= _BYTES:
+                    self._wait_for(self._has_room)
+                    continue
+                self._take(messages[at : at + room])
+                at += room
 
     def flush(self) -> None:
         """Wait until the broker confirmed everything; raises BrokerError."""
-        with self._changed:
-            while self._error is None and self.confirmed < self._taken:
-                self._changed.wait(1.0)
-        if self._error is not None:
-            raise BrokerError(self._error)
+        with self._lock:
+            target = self._unconfirmed.taken
+            if self.confirmed < target:
+                self._check()
+                self._wait_for(lambda: self.confirmed >= target)
+            self._check(closed=self.confirmed < target)
 
     def close(self) -> None:
         """Close the connection. What is not confirmed then is not known to have arrived."""
-        self._closing = True
-        connection = self._connection
-        if connection is not None and self._thread.is_alive():
-            # A loop that has ended has nothing left to shut.
-            with suppress(Exception):
-                connection.ioloop.add_callback_threadsafe(self._shut)
+        with self._lock:
+            self._closing = True
+            self._changed.notify_all()
+            self._bell.ring()
         self._thread.join(10.0)
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        unconfirmed, link = self._unconfirmed, self._link
+        if link is None:
+            unconfirmed.add(messages, sum(len(message.body) for message in messages))
+            return
+        data = link.encode(messages)
+        try:
+            unconfirmed.add(messages, len(data))
+            self._written = unconfirmed.taken
+            link.write(data)
+            if link.backlogged:
+                self._bell.ring()
+        except BaseException:
+            # A KeyboardInterrupt may leave half a frame. Another connection starts afresh.
+            link.abandon("interrupted")
+            self._bell.ring()
+            raise
+
+    def _check(self, *, closed: bool = True) -> None:
+        if self._error is None and self._closing and closed:
+            raise BrokerError(f"broker {redacted(self._url)}: the publisher is closed")
+        if self._error is not None:
+            raise BrokerError(self._error)
+
+    def _has_room(self) -> bool:
+        # A quarter at a time: one by one, each confirm would wake the caller for one message.
+        few = len(self._unconfirmed) <= self._window * 3 // 4
+        return few and self._unconfirmed.size <= _BYTES * 3 // 4
+
+    def _wait_for(self, reached: Callable[[], bool]) -> None:
+        """Wait, the lock being held, until that is so or the publisher has ended."""
+        self._awaited.append(reached)
+        self._bell.ring()
+        try:
+            while not (reached() or self._error is not None or self._closing):
+                self._changed.wait()
+        finally:
+            self._awaited.remove(reached)
 
     # Everything below runs in the thread.
 
     def _run(self) -> None:
+        error: str | None = None
         try:
             self._serve()
-        except Exception as error:  # a thread that died in silence would leave its users waiting
-            self._fail(f"broker {redacted(self._url)}: the publisher failed: {error!r}")
+        except CbsimError as known:
+            error = str(known)
+        except Exception as unknown:  # a thread that died in silence would leave its users waiting
+            error = f"broker {redacted(self._url)}: the publisher failed: {unknown!r}"
+        with self._lock:
+            link, self._link = self._link, None
+            self._error = error
+            self._bell.close()
+            self._changed.notify_all()
+        if link is not None:
+            link.close(0.0 if error else 2.0)
 
     def _serve(self) -> None:
-        lost_at: float | None = None
-        while not self._closing:
-            self._failure: BaseException | None = None
-            self._connection = pika.SelectConnection(
-                self._parameters,
-                on_open_callback=self._on_open,
-                on_open_error_callback=self._on_open_error,
-                on_close_callback=self._on_close,
-            )
-            self._connection.ioloop.start()
-            self._connection.ioloop.close()
-            if self._closing:
-                break
+        """Attend to one connection after another; raises CbsimError when there is no going on."""
+        lost_at = 0.0
+        while (link := self._link) is not None:
+            opened, before = time.monotonic(), self.confirmed
+            try:
+                self._attend(link)
+                return
+            except LinkLostError as error:
+                why = str(error)
+            with self._lock:
+                self._link = None
+            link.close(0.0)
             now = time.monotonic()
-            if self._opened:
+            # The clock runs on if this connection came to nothing: a broker that drops each one
+            # at once is not tried for ever.
+            if not lost_at or self.confirmed > before or now - opened > self._patience:
                 lost_at = now
-            lost_at = lost_at or now
-            self._opened = False
-            if now - lost_at > self._patience:
-                cause = self._failure or ConnectionError("lost")
-                self._fail(sentence(cause, self._url))
-                break
-            time.sleep(0.2)
+            else:
+                time.sleep(_RETRY)
+            self._reopen(lost_at + self._patience, why)
 
-    _opened = False
-    _failure: BaseException | None = None
-
-    def _on_open(self, connection: pika.SelectConnection) -> None:
-        connection.channel(on_open_callback=self._on_channel)
-
-    def _on_open_error(self, connection: pika.SelectConnection, error: BaseException) -> None:
-        self._failure = error
-        connection.ioloop.stop()
-
-    def _on_close(self, connection: pika.SelectConnection, reason: BaseException) -> None:
-        self._failure, self._channel = reason, None
-        connection.ioloop.stop()
-
-    def _on_channel(self, channel: Channel) -> None:
-        self._channel, self._opened = channel, True
-        channel.add_on_close_callback(self._on_channel_close)
-        channel.confirm_delivery(self._on_confirm)
-        again = list(self._unconfirmed.values())
-        self._unconfirmed.clear()
-        self._tag = 0
-        self.republished += len(again)
-        self._waiting.extendleft(reversed(again))
-        self._scheduled = True
-        self._drain()
-
-    def _on_channel_close(self, channel: Channel, reason: BaseException) -> None:
-        del channel
-        self._channel = None
-        if not self._closing and isinstance(reason, pika.exceptions.ChannelClosedByBroker):
-            self._fail(f"broker {redacted(self._url)}: {reason.reply_code} {reason.reply_text}")
-            self._shut()
-
-    def _on_confirm(self, frame: pika.frame.Method) -> None:  # type: ignore[type-arg]
-        method, unconfirmed = frame.method, self._unconfirmed
-        if isinstance(method, pika.spec.Basic.Nack):
-            self._fail(f"broker {redacted(self._url)}: refused a message (nack), its queue is full")
+    def _reopen(self, until: float, why: str) -> None:
+        """Connect again and publish what is unconfirmed, unless the publisher is closed."""
+        shown = redacted(self._url)
+        cause = f"broker {shown}: the connection was lost: {why}"
+        while time.monotonic() < until:
+            if self._closing:
+                return
+            try:
+                link = Link(self._url, self._topology, self._tls)
+            except BrokerError as error:
+                cause = str(error)
+                time.sleep(_RETRY)
+                continue
+            with self._lock:
+                sequences, messages = self._unconfirmed.again()
+                self.republished += sum(one < self._written for one in sequences)
+                self._written = self._unconfirmed.taken
+                link.write(link.encode(messages))
+                self._link = link
             return
-        tag, count = method.delivery_tag, 0
-        if method.multiple:
-            while unconfirmed and next(iter(unconfirmed)) <= tag:
-                unconfirmed.popitem(last=False)
-                count += 1
-        elif unconfirmed.pop(tag, None) is not None:
-            count = 1
-        with self._changed:
-            self.confirmed += count
-            self._changed.notify_all()
+        raise BrokerError(cause)
 
-    def _schedule(self) -> None:
-        connection = self._connection
-        if connection is not None and self._channel is not None:
-            self._scheduled = True
-            # A loop that has just ended is followed by another, which drains when it opens.
-            with suppress(Exception):
-                connection.ioloop.add_callback_threadsafe(self._drain)
+    def _attend(self, link: Link) -> None:
+        """Read confirms and keep the connection alive, until the publisher is closed."""
+        poll, bell = select.poll(), self._bell
+        poll.register(bell, select.POLLIN)
+        poll.register(link, select.POLLIN)
+        watching = select.POLLIN
+        while not self._closing:
+            wanted = select.POLLIN | (select.POLLOUT if link.backlogged else 0)
+            if wanted != watching:
+                poll.modify(link, wanted)
+                watching = wanted
+            ready = poll.poll(_TICK * 1000)
+            bell.hush()
+            with self._lock:
+                if link.backlogged:
+                    link.resume()
+                confirms = link.receive()
+                now = time.monotonic()
+                link.tend(now)
+                self._mind_block(link, now)
+                grown = self._unconfirmed.confirm(confirms) if confirms else False
+            if grown:
+                self._tell()
+            # Someone who waits for the last few is served at once.
+            waited_for = self._awaited and len(self._unconfirmed) <= _FEW
+            if ready and not waited_for and not link.backlogged:
+                bell.rung(_DOZE)
 
-    def _drain(self) -> None:
-        channel, waiting = self._channel, self._waiting
-        if channel is None or not channel.is_open:
-            self._scheduled = False
-            return
-        for _ in range(_BATCH):
-            if not waiting:
-                break
-            message = waiting.popleft()
-            self._tag += 1
-            self._unconfirmed[self._tag] = message
-            properties = pika.BasicProperties(
-                content_type=message.content_type,
-                headers=dict(message.headers) or None,
-                delivery_mode=1,
+    def _tell(self) -> None:
+        """Pass on that more is confirmed."""
+        first, after = self.confirmed, self._unconfirmed.confirmed
+        if self._on_confirmed is not None:
+            self._on_confirmed(first, after - 1)
+        with self._lock:
+            self.confirmed = after
+            if any(reached() for reached in self._awaited):
+                self._changed.notify_all()
+
+    def _mind_block(self, link: Link, now: float) -> None:
+        if link.blocked_at is not None and now - link.blocked_at > self._patience:
+            raise BrokerError(
+                f"broker {redacted(self._url)}: took no messages for {self._patience:g} s, "
+                f"because of {link.blocked_for}"
             )
-            exchange = message.exchange
-            if exchange == EVENTS_EXCHANGE:
-                exchange = self._topology.events
-            elif exchange == RAW_EXCHANGE:
-                exchange = self._topology.raw
-            channel.basic_publish(exchange, message.routing_key, message.body, properties)
-        self._scheduled = False
-        if waiting:
-            self._schedule()
 
-    def _shut(self) -> None:
-        if self._connection is not None and self._connection.is_open:
-            self._connection.close()
-        elif self._connection is not None:
-            self._connection.ioloop.stop()
 
-    def _fail(self, why: str) -> None:
-        with self._changed:
-            self._error = self._error or why
-            self._changed.notify_all()
+class _Bell:
+    """Wakes a thread that polls."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+        self._open = True
+
+    def fileno(self) -> int:
+        return self._read
+
+    def ring(self) -> None:
+        if self._open:
+            with suppress(BlockingIOError):
+                os.write(self._write, b"!")
+
+    def hush(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._read, 4096)
+
+    def rung(self, patience: float) -> bool:
+        """Wait for it, that many seconds."""
+        return bool(select.select([self._read], [], [], patience)[0])
+
+    def close(self) -> None:
+        self._open = False
+        os.close(self._read)
+        os.close(self._write)

@@ -1,0 +1,108 @@
+"""What was published and not confirmed yet: in order, and found by delivery tag."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from cbsim.bus.framing import Confirm
+from cbsim.wire.message import Message
+
+__all__ = ["Unconfirmed"]
+
+
+class _Batch(NamedTuple):
+    first: int
+    """The sequence number of its first message."""
+    after: int
+    """The one after its last."""
+    messages: Sequence[Message]
+    total: int
+    """Bytes ever added, these included."""
+
+
+class Unconfirmed:
+    """Messages by sequence number (0 for the first ever published), until they are confirmed.
+
+    Brokers confirm by delivery tag, which starts at 1 on each channel, mostly by ranges and now
+    and then out of order. Here the confirmed are always the first so many: a message that is
+    confirmed before an earlier one waits for it.
+    """
+
+    def __init__(self) -> None:
+        self.confirmed = 0
+        """All messages with a sequence number below this one are confirmed."""
+        self._batches: deque[_Batch] = deque()
+        self._gone = 0
+        self._early: set[int] = set()
+        self._again: Sequence[int] = ()
+        self._base = 0
+
+    def __len__(self) -> int:
+        return self.taken - self.confirmed
+
+    @property
+    def taken(self) -> int:
+        """How many messages were ever added."""
+        return self._batches[-1].after if self._batches else self.confirmed
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are held."""
+        return self._total - self._gone
+
+    @property
+    def _total(self) -> int:
+        return self._batches[-1].total if self._batches else self._gone
+
+    def add(self, messages: Sequence[Message], size: int) -> None:
+        """Hold messages that are published next; the sequence must not change afterwards."""
+        # One step, so that a KeyboardInterrupt finds all of them added, or none.
+        first = self.taken
+        self._batches.append(_Batch(first, first + len(messages), messages, self._total + size))
+
+    def confirm(self, confirms: Iterable[Confirm]) -> bool:
+        """Take the broker's confirms; True if `confirmed` has grown."""
+        before = self.confirmed
+        early = self._early
+        for tag, multiple in confirms:
+            sequence = self._sequence(tag)
+            if multiple:
+                self.confirmed = max(self.confirmed, sequence + 1)
+            elif sequence == self.confirmed:
+                self.confirmed += 1
+            elif sequence > self.confirmed:
+                early.add(sequence)
+        if self.confirmed == before:
+            return False
+        if early:
+            self._early = early = {one for one in early if one >= self.confirmed}
+            while self.confirmed in early:
+                early.remove(self.confirmed)
+                self.confirmed += 1
+        batches, confirmed = self._batches, self.confirmed
+        while batches and batches[0].after <= confirmed:
+            self._gone = batches.popleft().total
+        return True
+
+    def again(self) -> tuple[list[int], list[Message]]:
+        """What to publish first on a new channel, with the sequence numbers; tags start at 1."""
+        held = chain.from_iterable(
+            enumerate(batch.messages, batch.first) for batch in self._batches
+        )
+        pairs = [
+            (sequence, message)
+            for sequence, message in held
+            if sequence >= self.confirmed and sequence not in self._early
+        ]
+        self._again = [sequence for sequence, _ in pairs]
+        # Tags beyond those published again belong to what is taken from now on.
+        self._base = self.taken - len(pairs)
+        return list(self._again), [message for _, message in pairs]
+
+    def _sequence(self, tag: int) -> int:
+        if tag <= len(self._again):
+            return self._again[tag - 1]
+        return self._base + tag - 1

@@ -1,0 +1,467 @@
+"""The publisher, its frames and its window: what is published arrives, in order, once known."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pika
+import pika.frame
+import pika.spec
+import pytest
+import trustme
+from cable import Cable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cbsim.bus.connection import Tls, connect
+from cbsim.bus.framing import Confirm, Incoming, Outgoing
+from cbsim.bus.link import Link
+from cbsim.bus.publisher import Publisher, Topology, declare
+from cbsim.bus.unconfirmed import Unconfirmed
+from cbsim.errors import BrokerError, WireError
+from cbsim.wire.message import Message
+
+Channel = pika.adapters.blocking_connection.BlockingChannel
+
+
+def event(number: int, size: int = 0, key: str = "ingress.event.filemod") -> Message:
+    return Message("api.events", key, "application/protobuf", b"%d." % number + bytes(size))
+
+
+# Frames.
+
+names = st.text(max_size=20).filter(lambda text: len(text.encode()) <= 255)
+headers = st.dictionaries(
+    names, st.integers(-(2**63), 2**63 - 1) | st.text(max_size=40), max_size=3
+)
+any_message = st.builds(
+    Message,
+    exchange=st.sampled_from(["api.events", "api.rawsensordata", "other"]),
+    routing_key=names,
+    content_type=st.sampled_from(["application/json", "application/zip", ""]),
+    body=st.binary(max_size=300),
+    headers=headers,
+)
+
+
+def as_pika_would(message: Message, channel: int, room: int) -> bytes:
+    exchange = {"api.events": "events"}.get(message.exchange, message.exchange)
+    publish = pika.spec.Basic.Publish(exchange=exchange, routing_key=message.routing_key)
+    properties = pika.BasicProperties(
+        content_type=message.content_type, headers=dict(message.headers) or None, delivery_mode=1
+    )
+    size = len(message.body)
+    frames = [pika.frame.Method(channel, publish), pika.frame.Header(channel, size, properties)]
+    pieces = [message.body[at : at + room] for at in range(0, size, room)]
+    frames += [pika.frame.Body(channel, piece) for piece in pieces]
+    return b"".join(frame.marshal() for frame in frames)
+
+
+@given(st.lists(any_message, max_size=8), st.integers(1, 65535), st.sampled_from([0, 40, 4096]))
+def test_publishes_are_framed_as_pika_frames_them(
+    messages: list[Message], channel: int, frame_max: int
+) -> None:
+    outgoing = Outgoing(channel, frame_max, {"api.events": "events"})
+    room = frame_max - 8 if frame_max else 2**32
+    expected = b"".join(as_pika_would(message, channel, room) for message in messages)
+    assert outgoing.encode(messages) == expected
+    assert outgoing.encode(messages) == expected, "what it remembers is what it made"
+
+
+def test_what_it_remembers_of_messages_is_bounded() -> None:
+    outgoing = Outgoing(1, 4096, {"api.events": "events"})
+    stream = [event(number, key=f"feed.{number}.storage.hit.process") for number in range(10_000)]
+    expected = b"".join(as_pika_would(message, 1, 4088) for message in stream)
+    assert outgoing.encode(stream) == expected
+    assert len(outgoing._kinds) <= 4096
+
+
+@pytest.mark.parametrize(
+    "message",
+    [event(0, key="k" * 256), event(0)._replace(headers={"sensorId": object()})],
+    ids=["routing key", "header"],
+)
+def test_what_amqp_cannot_carry(message: Message) -> None:
+    with pytest.raises(WireError, match=r"AMQP does not allow its routing key .* or headers"):
+        Outgoing(1, 4096, {}).encode([message])
+
+
+confirms = st.builds(Confirm, st.integers(1, 2**63), st.booleans())
+others = st.sampled_from(
+    [
+        pika.frame.Heartbeat(),
+        pika.frame.Method(1, pika.spec.Basic.Nack(7)),
+        pika.frame.Method(0, pika.spec.Connection.Blocked("low on memory")),
+        pika.frame.Method(2, pika.spec.Basic.Ack(3)),
+    ]
+)
+
+
+@given(st.lists(confirms | others, max_size=30), st.data())
+def test_confirms_are_read_wherever_the_bytes_are_cut(
+    sent: list[Confirm | pika.frame.Frame], data: st.DataObject
+) -> None:
+    stream = b"".join(
+        pika.frame.Method(1, pika.spec.Basic.Ack(*one)).marshal()
+        if isinstance(one, Confirm)
+        else one.marshal()
+        for one in sent
+    )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    first, *pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    incoming = Incoming(1, rest=first)
+    read: list[Confirm] = []
+    rest: list[bytes] = []
+    for piece in [*pieces, b""]:
+        some, frames = incoming.feed(piece)
+        read += some
+        rest += [frame.marshal() for frame in frames]
+    assert read == [one for one in sent if isinstance(one, Confirm)]
+    assert rest == [one.marshal() for one in sent if not isinstance(one, Confirm)]
+
+
+# The window.
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_unconfirmed_against_a_broker_that_confirms_as_it_likes(data: st.DataObject) -> None:
+    unconfirmed = Unconfirmed()
+    tags: dict[int, int] = {}  # what this channel's tags stand for
+    open_tags: list[int] = []
+    confirmed: set[int] = set()
+    taken = 0
+    steps = st.sampled_from(["add", "single", "multiple", "reconnect"])
+    for step in data.draw(st.lists(steps, max_size=30)):
+        if step == "add":
+            count = data.draw(st.integers(1, 5))
+            unconfirmed.add([event(taken + each) for each in range(count)], 10 * count)
+            for each in range(count):
+                tags[len(tags) + 1] = taken + each
+                open_tags.append(len(tags))
+            taken += count
+        elif step == "reconnect":
+            sequences, messages = unconfirmed.again()
+            assert sequences == [one for one in range(taken) if one not in confirmed]
+            assert messages == [event(one) for one in sequences]
+            tags = dict(enumerate(sequences, 1))
+            open_tags = list(tags)
+        elif open_tags:
+            tag = data.draw(st.sampled_from(open_tags))
+            done = [one for one in open_tags if one <= tag] if step == "multiple" else [tag]
+            open_tags = [one for one in open_tags if one not in done]
+            confirmed.update(tags[one] for one in done)
+            before = unconfirmed.confirmed
+            grown = unconfirmed.confirm([Confirm(tag, step == "multiple")])
+            assert grown == (unconfirmed.confirmed > before)
+        head = next(one for one in range(taken + 1) if one not in confirmed)
+        assert (unconfirmed.taken, unconfirmed.confirmed) == (taken, head)
+        assert len(unconfirmed) == taken - head
+        assert 10 * len(unconfirmed) <= unconfirmed.size <= 10 * len(unconfirmed) + 40
+
+
+# Against a broker.
+
+
+@pytest.fixture
+def bound(broker: str) -> Iterator[tuple[Channel, str]]:
+    """A channel, and a queue on it that gets everything."""
+    connection = connect(broker)
+    channel = connection.channel()
+    declare(channel, Topology(), broker)
+    name = f"cbsim-test-{uuid.uuid4()}"
+    channel.queue_declare(name)
+    channel.queue_bind(name, "api.events", "#")
+    yield channel, name
+    channel.queue_delete(name)
+    connection.close()
+
+
+def arrived_at(bound: tuple[Channel, str]) -> list[tuple[str, bytes]]:
+    channel, name = bound
+    out: list[tuple[str, bytes]] = []
+    if waiting := channel.queue_declare(name, passive=True).method.message_count:
+        for method, _, body in channel.consume(name, auto_ack=True):
+            out.append((method.routing_key, body))
+            if len(out) == waiting:
+                break
+        channel.cancel()
+    return out
+
+
+def bodies(bound: tuple[Channel, str]) -> list[bytes]:
+    return [body for _, body in arrived_at(bound)]
+
+
+def number_of(body: bytes) -> int:
+    return int(body.partition(b".")[0])
+
+
+def publish_and_flush(publisher: Publisher, count: int = 1) -> None:
+    for number in range(count):
+        publisher.publish(event(number))
+        publisher.flush()
+
+
+def test_every_message_is_confirmed_once_and_in_order(
+    broker: str, bound: tuple[Channel, str]
+) -> None:
+    told: list[tuple[int, int]] = []
+    threads: set[str] = set()
+
+    def on_confirmed(first: int, last: int) -> None:
+        told.append((first, last))
+        threads.add(threading.current_thread().name)
+
+    publisher = Publisher(broker, window=50, on_confirmed=on_confirmed)
+    stream = [event(number) for number in range(1000)]
+    for message in stream[:100]:
+        publisher.publish(message)
+    publisher.publish_many(stream[100:])
+    publisher.flush()
+    assert publisher.confirmed == 1000
+    assert [one for first, last in told for one in range(first, last + 1)] == list(range(1000))
+    assert threads == {"cbsim-publisher"}
+    publisher.close()
+    assert bodies(bound) == [message.body for message in stream]
+
+
+def test_bodies_larger_than_a_frame(broker: str, bound: tuple[Channel, str]) -> None:
+    sizes = [0, 131_064, 131_065, 1_000_000]
+    stream = [event(0)._replace(body=bytes([size % 251]) * size) for size in sizes]
+    publisher = Publisher(broker)
+    publisher.publish_many(stream)
+    publisher.flush()
+    publisher.close()
+    assert bodies(bound) == [message.body for message in stream]
+
+
+def test_thousands_of_keys(broker: str, bound: tuple[Channel, str]) -> None:
+    stream = [event(number, key=f"feed.{number}.storage.hit.process") for number in range(5000)]
+    publisher = Publisher(broker)
+    publisher.publish_many(stream)
+    publisher.flush()
+    publisher.close()
+    assert [key for key, _ in arrived_at(bound)] == [message.routing_key for message in stream]
+
+
+def test_several_threads_publish(broker: str, bound: tuple[Channel, str]) -> None:
+    publisher = Publisher(broker, window=100)
+
+    def some(start: int) -> None:
+        for number in range(start, start + 500, 5):
+            publisher.publish_many([event(number + each) for each in range(5)])
+
+    threads = [threading.Thread(target=some, args=(start,)) for start in (0, 500, 1000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    publisher.flush()
+    publisher.close()
+    arrived = [number_of(body) for body in bodies(bound)]
+    assert sorted(arrived) == list(range(1500))
+    for start in (0, 500, 1000):
+        own = [number for number in arrived if start <= number < start + 500]
+        assert own == sorted(own)
+
+
+def test_more_than_the_socket_takes(broker: str, bound: tuple[Channel, str]) -> None:
+    # 60 MB: more than sockets buffer, and than may be unconfirmed at a time.
+    publisher = Publisher(broker)
+    publisher.publish_many([event(number, 200_000) for number in range(300)])
+    publisher.flush()
+    publisher.close()
+    assert [number_of(body) for body in bodies(bound)] == list(range(300))
+
+
+def test_a_message_that_amqp_cannot_carry_harms_no_other(
+    broker: str, bound: tuple[Channel, str]
+) -> None:
+    publisher = Publisher(broker)
+    publisher.publish(event(0))
+    with pytest.raises(WireError):
+        publisher.publish(event(1, key="k" * 256))
+    publisher.publish(event(2))
+    publisher.flush()
+    publisher.close()
+    assert bodies(bound) == [b"0.", b"2."]
+
+
+def test_sequence_numbers_outlive_the_connection(broker: str, bound: tuple[Channel, str]) -> None:
+    told: list[tuple[int, int]] = []
+    publisher = Publisher(broker, on_confirmed=lambda *range: told.append(range))
+    for number in range(2000):
+        publisher.publish(event(number))
+        if number in (500, 1500):
+            while publisher._link is None:
+                time.sleep(0.01)
+            publisher._link._socket.shutdown(socket.SHUT_RDWR)
+    publisher.flush()
+    publisher.close()
+    assert [one for first, last in told for one in range(first, last + 1)] == list(range(2000))
+    arrived = [number_of(body) for body in bodies(bound)]
+    assert set(arrived) == set(range(2000))
+    assert len(arrived) - 2000 <= publisher.republished
+    # Copies aside, the order is that of publishing.
+    assert list(dict.fromkeys(arrived)) == list(range(2000))
+
+
+def test_an_interrupt_in_the_middle_of_a_write(broker: str, bound: tuple[Channel, str]) -> None:
+    publisher = Publisher(broker)
+    publisher.publish(event(0))
+    write = publisher._link.write
+
+    def interrupted(data: bytes) -> None:
+        publisher._link.write = write
+        write(data[: len(data) // 2])
+        raise KeyboardInterrupt
+
+    publisher._link.write = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        publisher.publish(event(1))
+    publisher.publish(event(2))
+    publisher.flush()
+    publisher.close()
+    assert list(dict.fromkeys(bodies(bound))) == [b"0.", b"1.", b"2."]
+
+
+def test_a_closed_channel_ends_the_run(broker: str) -> None:
+    topology = Topology(events=f"cbsim-test-{uuid.uuid4()}")
+    publisher = Publisher(broker, topology)
+    connection = connect(broker)
+    connection.channel().exchange_delete(topology.events)
+    connection.close()
+    with pytest.raises(BrokerError, match="404 NOT_FOUND - no exchange"):
+        publish_and_flush(publisher, 1000)
+    with pytest.raises(BrokerError, match="404 NOT_FOUND - no exchange"):
+        publisher.flush()
+    publisher.close()
+
+
+def test_a_full_queue_that_refuses_ends_the_run(broker: str) -> None:
+    connection = connect(broker)
+    channel = connection.channel()
+    topology = Topology(events=f"cbsim-test-{uuid.uuid4()}")
+    publisher = Publisher(broker, topology)
+    limits = {"x-max-length": 3, "x-overflow": "reject-publish"}
+    queue = channel.queue_declare("", exclusive=True, arguments=limits).method.queue
+    channel.queue_bind(queue, topology.events, "#")
+    publisher.publish_many([event(number) for number in range(3)])
+    publisher.flush()
+    with pytest.raises(BrokerError, match=r"refused a message \(nack\)"):
+        publish_and_flush(publisher, 100)
+    publisher.close()
+    channel.exchange_delete(topology.events)
+    connection.close()
+
+
+def test_a_broker_that_stays_away_ends_the_run(broker: str) -> None:
+    with Cable(broker) as cable:
+        publisher = Publisher(cable.url, patience=0.5)
+        publisher.publish(event(0))
+        publisher.flush()
+        cable.pull_out()
+        with pytest.raises(BrokerError, match="nothing listens there") as caught:
+            publish_and_flush(publisher)
+        assert publisher.confirmed == 1
+        assert cable.password not in str(caught.value)
+        publisher.close()
+
+
+def test_a_broker_that_comes_back_in_time(broker: str, bound: tuple[Channel, str]) -> None:
+    with Cable(broker) as cable:
+        publisher = Publisher(cable.url, window=1000)
+        publisher.publish_many([event(number) for number in range(100)])
+        cable.pull_out()
+        publisher.publish_many([event(number) for number in range(100, 500)])
+        time.sleep(1)
+        cable.plug_in()
+        publisher.publish_many([event(number) for number in range(500, 2000)])
+        publisher.flush()
+        publisher.close()
+    assert publisher.republished <= 500
+    assert list(dict.fromkeys(map(number_of, bodies(bound)))) == list(range(2000))
+
+
+def test_connections_that_come_to_nothing_end_the_run(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each one opens, and is gone before a confirm is read from it.
+    monkeypatch.setattr(Link, "receive", lambda link: link.abandon("dropped") or [])
+    publisher = Publisher(broker, patience=1.0)
+    with pytest.raises(BrokerError, match="the connection was lost: dropped"):
+        publish_and_flush(publisher)
+    assert publisher.republished > 1
+    publisher.close()
+
+
+def test_an_idle_connection_lives_on_heartbeats(broker: str) -> None:
+    publisher = Publisher(broker + "?heartbeat=1")
+    link = publisher._link
+    time.sleep(4)
+    publisher.publish(event(0))
+    publisher.flush()
+    assert publisher._link is link
+    publisher.close()
+
+
+def test_a_silent_connection_is_given_up(broker: str, bound: tuple[Channel, str]) -> None:
+    with Cable(broker) as cable:
+        publisher = Publisher(cable.url + "?heartbeat=1")
+        link = publisher._link
+        cable.hold()
+        publisher.publish(event(0))
+        until = time.monotonic() + 10
+        while publisher._link is link and time.monotonic() < until:
+            time.sleep(0.05)
+        cable.let_go()
+        publisher.flush()
+        publisher.close()
+    assert publisher.republished == 1
+    assert set(bodies(bound)) == {b"0."}
+
+
+def test_tls(broker: str, bound: tuple[Channel, str], tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    stream = [event(number, size) for number, size in enumerate([0, 300_000, 50] * 100)]
+    with Cable(broker, context) as cable:
+        publisher = Publisher(cable.url, tls=Tls(ca_file=str(tmp_path / "ca.pem")))
+        publisher.publish_many(stream[:150])
+        cable.cut()
+        publisher.publish_many(stream[150:])
+        publisher.flush()
+        publisher.close()
+    arrived = list(dict.fromkeys(bodies(bound)))
+    assert arrived == [message.body for message in stream]
+
+
+def test_publishing_after_the_end(broker: str) -> None:
+    publisher = Publisher(broker)
+    publisher.publish(event(0))
+    publisher.flush()
+    publisher.close()
+    publisher.flush()
+    with pytest.raises(BrokerError, match="the publisher is closed"):
+        publisher.publish(event(1))
+    publisher.close()
+
+
+def test_what_on_confirmed_raises_ends_the_run(broker: str) -> None:
+    def on_confirmed(first: int, last: int) -> None:
+        raise OSError("disk full")
+
+    publisher = Publisher(broker, on_confirmed=on_confirmed)
+    publisher.publish(event(0))
+    with pytest.raises(BrokerError, match="disk full"):
+        publisher.flush()
+    publisher.close()
