@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WITH_BROKER := $(BIN)/python -m cbsim.bus.local
 
-.PHONY: demo test lint proto schemas lock broker clean
+.PHONY: demo test bench lint proto schemas lock broker clean
 .DELETE_ON_ERROR:
 
 demo: .venv/package broker
@@ -12,6 +12,10 @@ demo: .venv/package broker
 
 test: .venv/dev broker
 	$(WITH_BROKER) $(BIN)/pytest $(PYTEST_ARGS)
+
+# What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
+bench: .venv/dev broker
+	$(WITH_BROKER) $(BIN)/python -m benchmarks $(if $(filter short,$(BENCH)),--short) $(BENCH_ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
