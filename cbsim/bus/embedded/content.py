@@ -1,0 +1,63 @@
+"""The content of a message that comes frame by frame."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from cbsim.bus.embedded.error import AmqpError, frame_error, unexpected_frame
+from cbsim.bus.embedded.frame import BODY, END, FRAME_HEAD, HEADER
+from cbsim.bus.embedded.message import CONTENT_HEAD
+
+if TYPE_CHECKING:
+    from cbsim.bus.embedded.vhost import Route
+
+__all__ = ["Content"]
+
+
+class Content:
+    """A message of which not every frame is here yet."""
+
+    __slots__ = ("_body", "_header", "_missing", "flags", "route")
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.flags = 0
+        self._header: bytes | None = None
+        self._missing = 0
+        self._body: list[bytes] = []
+
+    def add(self, kind: int, payload: bytes) -> bool:
+        """Take a frame; whether it was the last one. Raises AmqpError."""
+        if self._header is None:
+            if kind != HEADER:
+                raise self.interrupted()
+            try:
+                _, _, self._missing, self.flags = CONTENT_HEAD.unpack_from(payload)
+            except struct.error:
+                raise frame_error("a content header that is too short") from None
+            self._header = payload
+        else:
+            if kind != BODY:
+                raise self.interrupted()
+            self._missing -= len(payload)
+            self._body.append(payload)
+        if self._missing < 0:
+            raise frame_error("a body that is larger than its header says")
+        return self._missing == 0
+
+    def frames(self, number: int) -> tuple[bytes, int, int]:
+        """A header frame and one for the whole body, and the sizes of both."""
+        header, body = self._header or b"", b"".join(self._body)
+        parts = [FRAME_HEAD.pack(HEADER, number, len(header)), header, END]
+        if body:
+            parts += (FRAME_HEAD.pack(BODY, number, len(body)), body, END)
+        return b"".join(parts), len(header), len(body)
+
+    def interrupted(self) -> AmqpError:
+        """The error of another frame than the content's next."""
+        if self._header is None:
+            return unexpected_frame(
+                "expected content header for class 60, got non content header frame instead"
+            )
+        return unexpected_frame("expected content body, got non content body frame instead")
