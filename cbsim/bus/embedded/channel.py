@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pamqp import base, commands
 
 from cbsim.bus.embedded.content import Content
 from cbsim.bus.embedded.declaration import (
+    LONGEST,
     check_exchange,
     check_queue,
     same_exchange,
@@ -20,6 +22,7 @@ from cbsim.bus.embedded.declaration import (
 from cbsim.bus.embedded.error import (
     AmqpError,
     access_refused,
+    command_invalid,
     not_allowed,
     not_found,
     not_implemented,
@@ -166,7 +169,9 @@ class Channel:
         """Do what a method asks; raises AmqpError."""
         handler = _HANDLERS.get(type(asked))
         if handler is None:
-            raise not_implemented(f"{asked.name.lower()} is not part of the embedded broker")
+            if isinstance(asked, _LACKING):
+                raise not_implemented(f"{asked.name.lower()} is not part of the embedded broker")
+            raise command_invalid("unimplemented method")
         handler(self, asked, payload)
 
     def fail(self, error: AmqpError, class_id: int = 0, method_id: int = 0) -> None:
@@ -244,7 +249,8 @@ class Channel:
         for name in copies:
             if headers[name].kind != "A":
                 raise precondition_failed(
-                    f"invalid {name} header: {{unexpected_type,{headers[name].type_name}}}"
+                    f'invalid message: {{unacceptable_type_in_header,"{name}",'
+                    f"{headers[name].type_name}}}"
                 )
             keys += [one.text for one in headers[name].value if one.text is not None]
         queues = self.vhost.destinations(route.exchange, keys, lambda: headers)
@@ -341,13 +347,19 @@ class Channel:
     def _basic_reject(self, asked: commands.Basic.Reject, _: bytes) -> None:
         self._reject(asked.delivery_tag or 0, False, asked.requeue)
 
+    def _basic_recover_async(self, asked: commands.Basic.RecoverAsync, _: bytes) -> None:
+        self._recover(asked.requeue)
+
     def _basic_recover(self, asked: commands.Basic.Recover, _: bytes) -> None:
-        if not asked.requeue:
+        self._recover(asked.requeue)
+        self.send(_Basic.RecoverOk())
+
+    def _recover(self, requeue: bool) -> None:
+        if not requeue:
             raise not_implemented("requeue=false")
         settled = self._settle(0, True)
         self._requeue(settled)
         self._freed(settled)
-        self.send(_Basic.RecoverOk())
 
     def _basic_qos(self, asked: commands.Basic.Qos, _: bytes) -> None:
         if asked.prefetch_size:
@@ -373,7 +385,7 @@ class Channel:
         if priority.number is None:
             raise precondition_failed(
                 f"invalid arg 'x-priority' for queue '{queue.name}' in vhost "
-                f"'{self.vhost.name}': {{unacceptable_type,{priority.type_name}}}"
+                f"'{self.vhost.name}': \"expected integer, got {priority.type_name}\""
             )
         consumer = Consumer(self, queue, tag, no_ack=asked.no_ack, priority=priority.number)
         self.consumers[tag] = consumer
@@ -460,12 +472,19 @@ class Channel:
             self.send(_Exchange.DeleteOk())
 
     def _exchange_bind(self, asked: commands.Exchange.Bind, payload: bytes) -> None:
+        _no_default(asked.source)
+        _no_default(asked.destination)
+        self._exchange(asked.source)
         self._bind(asked.source, self._exchange(asked.destination), asked, payload)
         if not asked.nowait:
             self.send(_Exchange.BindOk())
 
     def _exchange_unbind(self, asked: commands.Exchange.Unbind, payload: bytes) -> None:
-        self._unbind(asked.source, self._exchange(asked.destination), asked, payload)
+        _no_default(asked.source)
+        _no_default(asked.destination)
+        destination = self.vhost.exchanges.get(asked.destination)
+        if destination is not None:
+            self._unbind(asked.source, destination, asked, payload)
         if not asked.nowait:
             self.send(_Exchange.UnbindOk())
 
@@ -477,7 +496,7 @@ class Channel:
         vhost, arguments = self.vhost, arguments_of(asked, payload)
         name = asked.queue or ""
         if asked.passive:
-            queue = self._accessible(name)
+            queue = self._reachable(name)
             queue.renew()
         else:
             found = vhost.queues.get(name)
@@ -503,18 +522,22 @@ class Channel:
             self.send(_Queue.DeclareOk(queue.name, len(queue.ready), len(queue.consumers)))
 
     def _queue_bind(self, asked: commands.Queue.Bind, payload: bytes) -> None:
-        queue = self._accessible(asked.queue)
+        name = self._named(asked.queue)
         if not asked.queue and not asked.routing_key:
-            asked.routing_key = queue.name
-        self._bind(asked.exchange, queue, asked, payload)
+            asked.routing_key = name
+        if name not in self.vhost.queues:
+            self._exchange(asked.exchange)
+        self._bind(asked.exchange, self._reachable(name), asked, payload)
         if not asked.nowait:
             self.send(_Queue.BindOk())
 
     def _queue_unbind(self, asked: commands.Queue.Unbind, payload: bytes) -> None:
-        queue = self._accessible(asked.queue)
+        name = self._named(asked.queue)
         if not asked.queue and not asked.routing_key:
-            asked.routing_key = queue.name
-        self._unbind(asked.exchange, queue, asked, payload)
+            asked.routing_key = name
+        _no_default(asked.exchange)
+        if name in self.vhost.queues:
+            self._unbind(asked.exchange, self._reachable(name), asked, payload)
         self.send(_Queue.UnbindOk())
 
     def _queue_purge(self, asked: commands.Queue.Purge, _: bytes) -> None:
@@ -543,9 +566,9 @@ class Channel:
     def _unbind(
         self, source: str, destination: Queue | Exchange, asked: Any, payload: bytes
     ) -> None:
-        exchange = self._exchange(source)
+        exchange = self.vhost.exchanges.get(source)
         binding = Binding(destination, asked.routing_key, arguments_of(asked, payload))
-        if exchange.unbind(binding):
+        if exchange is not None and exchange.unbind(binding):
             self.vhost.unbound(exchange)
 
     def _named(self, name: str) -> str:
@@ -554,7 +577,10 @@ class Channel:
         return name or self._queue
 
     def _accessible(self, name: str) -> Queue:
-        queue = self.vhost.queue(self._named(name))
+        return self._reachable(self._named(name))
+
+    def _reachable(self, name: str) -> Queue:
+        queue = self.vhost.queue(name)
         if queue.owner is not None and queue.owner is not self.connection:
             raise self._locked(queue)
         return queue
@@ -577,20 +603,29 @@ def _unique() -> str:
 
 
 def _milliseconds(expiration: str) -> int:
-    try:
-        value = int(expiration)
-    except ValueError:
-        raise precondition_failed(f"invalid expiration '{expiration}': no_integer") from None
+    def invalid(why: str) -> AmqpError:
+        return precondition_failed(f"invalid expiration '{expiration}': {why}")
+
+    number = re.match(r"[+-]?[0-9]+", expiration)
+    if number is None:
+        raise invalid("no_integer")
+    if rest := expiration[number.end() :]:
+        raise invalid(f'{{leftover_string,"{rest}"}}')
+    value = int(expiration)
     if value < 0:
-        raise precondition_failed(f"invalid expiration '{expiration}': {{value_negative,{value}}}")
+        raise invalid(f"{{value_negative,{value}}}")
+    if value > LONGEST:
+        raise invalid(f"{{value_too_large,{value}}}")
     return value
 
 
+_LACKING = (commands.Tx.Select, commands.Tx.Commit, commands.Tx.Rollback)
 _HANDLERS: Mapping[type[base.Frame], Callable[[Channel, Any, bytes], None]] = {
     commands.Basic.Ack: Channel._basic_ack,
     commands.Basic.Nack: Channel._basic_nack,
     commands.Basic.Reject: Channel._basic_reject,
     commands.Basic.Recover: Channel._basic_recover,
+    commands.Basic.RecoverAsync: Channel._basic_recover_async,
     commands.Basic.Qos: Channel._basic_qos,
     commands.Basic.Consume: Channel._basic_consume,
     commands.Basic.Cancel: Channel._basic_cancel,

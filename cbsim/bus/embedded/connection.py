@@ -13,12 +13,14 @@ from cbsim.bus.embedded import login
 from cbsim.bus.embedded.channel import Channel
 from cbsim.bus.embedded.content import Content
 from cbsim.bus.embedded.error import (
+    NO_METHOD,
     AmqpError,
+    bad_frame,
     channel_error,
     command_invalid,
-    frame_error,
     not_allowed,
     not_implemented,
+    out_of_place,
     unexpected_frame,
 )
 from cbsim.bus.embedded.frame import (
@@ -28,6 +30,7 @@ from cbsim.bus.embedded.frame import (
     HEADER,
     HEARTBEAT,
     METHOD,
+    UnknownMethodError,
     method,
     method_frame,
 )
@@ -113,6 +116,8 @@ class Connection(asyncio.Protocol):
                 break
             except AmqpError as error:
                 self._failed(data, error)
+            except UnknownMethodError:
+                self._leave()
         self._tail = data[self._at :] if self._at < len(data) else b""
         for channel in self.confirming:
             channel.confirm(channel.published)
@@ -293,15 +298,16 @@ class Connection(asyncio.Protocol):
             self._from = at
             kind, number, length = head(data, at)
             end = at + 7 + length
-            if length > self.frame_max - 8:
-                raise self._bad_frame(
-                    data, at, f"{{frame_too_large,{length},{self.frame_max - 8}}}"
-                )
+            if length > self.frame_max:
+                self._at = size
+                raise bad_frame(kind, b"", f"{{frame_too_large,{length},{self.frame_max - 8}}}")
             if end >= size:
                 break
             if data[end] != 0xCE:
                 self._at = size
-                raise self._bad_frame(data, at, f"{{invalid_frame_end_marker,{data[end]}}}")
+                raise bad_frame(
+                    kind, data[at + 7 : end], f"{{invalid_frame_end_marker,{data[end]}}}"
+                )
             self._at = end + 1
             if kind == METHOD:
                 index = data[at + 7 : at + 11]
@@ -342,80 +348,67 @@ class Connection(asyncio.Protocol):
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         """Handle a frame that is not of the common kind."""
-        if kind == HEARTBEAT:
-            if number:
-                raise frame_error(f"heartbeat on channel {number}")
-            return
         if self._state == "closing":
             self._closing(kind, number, payload)
+        elif kind not in (METHOD, HEADER, BODY) and (kind != HEARTBEAT or payload):
+            raise bad_frame(kind, payload, "unknown_frame")
         elif number == 0:
-            if kind != METHOD:
-                raise command_invalid("only methods are allowed on channel 0")
-            self._negotiate(method(payload))
+            if kind == METHOD:
+                self._negotiate(method(payload))
+            elif kind != HEARTBEAT:
+                raise out_of_place(kind, payload)
         elif self._state != "open":
             raise channel_error("a channel before the connection is open")
         elif kind == METHOD:
             self._method(number, payload)
-        elif kind in (HEADER, BODY):
-            self._content(kind, number, payload)
+        elif kind == HEARTBEAT:
+            raise out_of_place(kind, payload)
         else:
-            raise frame_error(f"unknown frame type {kind}")
+            self._content(kind, number, payload)
 
     def _method(self, number: int, payload: bytes) -> None:
         channel = self.channels.get(number)
         asked = method(payload)
         if channel is None:
             if not isinstance(asked, commands.Channel.Open):
-                if isinstance(asked, commands.Channel.CloseOk):
-                    return
                 raise channel_error("expected 'channel.open'")
-            if number > self.channel_max or len(self.channels) >= self.channel_max:
-                raise not_allowed(
+            if len(self.channels) >= self.channel_max:
+                raise AmqpError(
+                    530,
                     f"number of channels opened ({len(self.channels)}) has reached the negotiated "
-                    f"channel_max ({self.channel_max})"
+                    f"channel_max ({self.channel_max})",
+                    method=NO_METHOD,
                 )
             self.channels[number] = opened = Channel(self, number)
             opened.send(commands.Channel.OpenOk())
-        elif isinstance(asked, commands.Channel.CloseOk):
-            del self.channels[number]
-        elif isinstance(asked, commands.Channel.Close):
-            if not channel.closing:
-                channel.close()
-            channel.send(commands.Channel.CloseOk())
-            del self.channels[number]
         elif channel.closing:
-            return
+            if isinstance(asked, commands.Channel.CloseOk):
+                del self.channels[number]
+            elif isinstance(asked, commands.Channel.Close):
+                channel.send(commands.Channel.CloseOk())
         elif channel.content is not None:
             raise channel.content.interrupted()
         elif isinstance(asked, commands.Channel.Open):
             raise channel_error("second 'channel.open' seen")
+        elif isinstance(asked, commands.Channel.Close):
+            channel.close()
+            channel.send(commands.Channel.CloseOk())
+            del self.channels[number]
         else:
             self.vhost.settle()
             channel.handle(asked, payload)
 
     def _content(self, kind: int, number: int, payload: bytes) -> None:
         channel = self.channels.get(number)
-        if channel is None:
-            raise channel_error("expected 'channel.open'")
-        if channel.closing:
+        if channel is not None and channel.closing:
             return
-        content = channel.content
-        if content is None:
-            raise unexpected_frame(
-                "expected method frame, got "
-                f"{'content header' if kind == HEADER else 'content body'} frame instead"
-            )
+        content = channel.content if channel is not None else None
+        if channel is None or content is None:
+            raise unexpected_frame("expected method frame, got non method frame instead", NO_METHOD)
         if content.add(kind, payload):
             channel.content = None
             frames, header_size, body_size = content.frames(number)
             channel.publish(content.route, frames, header_size, body_size, content.flags)
-
-    def _bad_frame(self, data: bytes, at: int, why: str) -> AmqpError:
-        self._at = len(data)
-        kind, _, _ = FRAME_HEAD.unpack_from(data, at)
-        payload = data[at + 7 : at + 23]
-        shown = ",".join(str(one) for one in payload)
-        return frame_error(f"type {kind}, first 16 octets = <<{shown}>>: {why}")
 
     # The conversation on channel 0.
 
@@ -460,7 +453,8 @@ class Connection(asyncio.Protocol):
         elif isinstance(asked, commands.Connection.UpdateSecret):
             raise not_implemented("connection.update-secret is not part of the embedded broker")
         else:
-            raise command_invalid(f"unexpected method {asked.name.lower()}")
+            state = "running" if self._state == "open" else self._state
+            raise channel_error(f"unexpected method in connection state {state}")
 
     def _log_in(self, asked: commands.Connection.StartOk) -> None:
         self.client = dict(asked.client_properties)
@@ -474,11 +468,11 @@ class Connection(asyncio.Protocol):
                 f"Login was refused using authentication mechanism {asked.mechanism}. For details "
                 "see the broker logfile.",
                 hard=True,
+                method=NO_METHOD,
             )
             if self.capable("authentication_failure_close"):
                 raise error
-            self._state = "closing"
-            self.transport.close()
+            self._leave()
             return
         self.user = user
         self._state = "tune"
@@ -524,9 +518,11 @@ class Connection(asyncio.Protocol):
         index = _PUBLISH
         if kind == METHOD:
             index = data[self._from + 7 : self._from + 11]
-        class_id, method_id = _IDS.unpack(index.ljust(4, b"\0"))
+        class_id, method_id = error.method or _IDS.unpack(index.ljust(4, b"\0"))
         channel = self.channels.get(number)
-        if error.hard or channel is None:
+        if self._state in ("start", "tune") and error.code != 403:
+            self._leave()
+        elif error.hard or channel is None:
             self.close(error, class_id, method_id)
         else:
             channel.fail(error, class_id, method_id)
@@ -549,6 +545,12 @@ class Connection(asyncio.Protocol):
         self.confirming.clear()
         for queue in [one for one in self.vhost.queues.values() if one.owner is self]:
             self.vhost.delete_queue(queue)
+
+    def _leave(self) -> None:
+        """End without a word, as RabbitMQ does where the protocol has no words for it."""
+        self._state = "closing"
+        self._give_back()
+        self.transport.close()
 
     def _expect(self, seconds: float | None) -> None:
         if self._deadline is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from cbsim.bus.embedded.error import AmqpError, frame_error, unexpected_frame
+from cbsim.bus.embedded.error import AmqpError, bad_frame, unexpected_frame
 from cbsim.bus.embedded.frame import BODY, END, FRAME_HEAD, HEADER
 from cbsim.bus.embedded.message import CONTENT_HEAD
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cbsim.bus.embedded.vhost import Route
 
 __all__ = ["Content"]
+
+_PUBLISH = (60, 40)
 
 
 class Content:
@@ -33,17 +35,20 @@ class Content:
             if kind != HEADER:
                 raise self.interrupted()
             try:
-                _, _, self._missing, self.flags = CONTENT_HEAD.unpack_from(payload)
+                class_id, _, self._missing, self.flags = CONTENT_HEAD.unpack_from(payload)
             except struct.error:
-                raise frame_error("a content header that is too short") from None
+                raise bad_frame(kind, payload, "unknown_frame") from None
+            if class_id != 60:
+                raise unexpected_frame(
+                    f"expected content header for class 60, got one for class {class_id} instead",
+                    _PUBLISH,
+                )
             self._header = payload
         else:
-            if kind != BODY:
+            if kind != BODY or len(payload) > self._missing:
                 raise self.interrupted()
             self._missing -= len(payload)
             self._body.append(payload)
-        if self._missing < 0:
-            raise frame_error("a body that is larger than its header says")
         return self._missing == 0
 
     def frames(self, number: int) -> tuple[bytes, int, int]:
@@ -56,8 +61,7 @@ class Content:
 
     def interrupted(self) -> AmqpError:
         """The error of another frame than the content's next."""
+        wanted, got = "content body", "content body"
         if self._header is None:
-            return unexpected_frame(
-                "expected content header for class 60, got non content header frame instead"
-            )
-        return unexpected_frame("expected content body, got non content body frame instead")
+            wanted, got = "content header for class 60", "content header"
+        return unexpected_frame(f"expected {wanted}, got non {got} frame instead", _PUBLISH)

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from cbsim.bus.embedded.exchange import Exchange
     from cbsim.bus.embedded.queue import Queue
 
-__all__ = ["check_exchange", "check_queue", "same_exchange", "same_queue"]
+__all__ = ["LONGEST", "check_exchange", "check_queue", "same_exchange", "same_queue"]
 
-_NUMBERS = ("x-expires", "x-message-ttl", "x-max-length", "x-max-length-bytes")
+LONGEST = 2**32 - 1
+"""The longest time that a queue or a message may be given, milliseconds."""
+_TIMES = ("x-expires", "x-message-ttl")
+_NUMBERS = (*_TIMES, "x-max-length", "x-max-length-bytes")
 _TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key", "x-overflow", "x-queue-mode")
-_COMPARED = (*_NUMBERS, *_TEXTS, "x-queue-type")
+_COMPARED = (*_NUMBERS, *_TEXTS)
 _OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
+_MODES = ("default", "lazy")
+_OTHER_KINDS = ("quorum", "stream")
 _LACKING = ("x-max-priority", "x-single-active-consumer")
 
 
@@ -42,22 +47,35 @@ def check_queue(name: str, arguments: Mapping[str, Field], vhost: str) -> None:
         if (given := arguments.get(argument)) is not None:
             number = given.number
             if number is None:
-                raise invalid(argument, f"{{unacceptable_type,{given.type_name}}}")
+                raise invalid(argument, f'"expected integer, got {given.type_name}"')
             if number < 0:
                 raise invalid(argument, f"{{value_negative,{number}}}")
             if number == 0 and argument == "x-expires":
                 raise invalid(argument, "{value_zero,0}")
+            if number > LONGEST and argument in _TIMES:
+                raise invalid(argument, f"{{value_too_large,{number}}}")
+    exchange = arguments.get("x-dead-letter-exchange")
+    if exchange is not None and exchange.text is None:
+        raise precondition_failed(
+            f"invalid type '{exchange.type_name}' for arg 'x-dead-letter-exchange' in queue "
+            f"'{name}' in vhost '{vhost}'"
+        )
     for argument in _TEXTS:
         if (given := arguments.get(argument)) is not None and given.text is None:
             raise invalid(argument, f"{{unacceptable_type,{given.type_name}}}")
-    if "x-dead-letter-routing-key" in arguments and "x-dead-letter-exchange" not in arguments:
+    if "x-dead-letter-routing-key" in arguments and exchange is None:
         raise invalid("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined")
     overflow = arguments.get("x-overflow")
     if overflow is not None and overflow.text not in _OVERFLOWS:
         raise invalid("x-overflow", "invalid_overflow")
+    mode = arguments.get("x-queue-mode")
+    if mode is not None and mode.text not in _MODES:
+        raise invalid("x-queue-mode", f"\"unsupported queue mode '{mode.text}'\"")
     kind = arguments.get("x-queue-type")
-    if kind is not None and kind.text != "classic":
+    if kind is not None and kind.text in _OTHER_KINDS:
         raise not_implemented(f"the embedded broker has no queues of type '{kind.text}'")
+    if kind is not None and kind.text != "classic":
+        raise invalid("x-queue-type", f"\"unsupported queue type '{kind.text}'\"")
     for argument in _LACKING:
         if argument in arguments:
             raise not_implemented(f"the embedded broker has no queues with {argument}")
@@ -70,7 +88,8 @@ def check_exchange(name: str, arguments: Mapping[str, Field], vhost: str) -> Non
     alternate = arguments.get("alternate-exchange")
     if alternate is not None and alternate.text is None:
         raise precondition_failed(
-            f"invalid arg 'alternate-exchange' for exchange '{name}' in vhost '{vhost}'"
+            f"invalid type '{alternate.type_name}' for arg 'alternate-exchange' in exchange "
+            f"'{name}' in vhost '{vhost}'"
         )
 
 
@@ -121,6 +140,8 @@ def _same_arguments(
         new, old = received.get(name), current.get(name)
         if (new is None and old is None) or (new and old and new.equals(old)):
             continue
+        if new is not None and old is not None:
+            _same(what, name, _plain(new), _plain(old))
         raise precondition_failed(
             f"inequivalent arg '{name}' for {what}: received {_described(new)} but current is "
             f"{_described(old)}"
@@ -128,7 +149,8 @@ def _same_arguments(
 
 
 def _described(field: Field | None) -> str:
-    if field is None:
-        return "none"
-    value = field.text if field.kind == "S" else field.shown
-    return f"the value '{value}' of type '{field.type_name}'"
+    return "none" if field is None else f"the value '{_plain(field)}' of type '{field.type_name}'"
+
+
+def _plain(field: Field) -> str:
+    return field.text or "" if field.kind == "S" else field.shown

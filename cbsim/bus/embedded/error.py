@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 __all__ = [
+    "NO_METHOD",
     "AmqpError",
     "access_refused",
+    "bad_frame",
+    "cannot_decode",
     "channel_error",
     "command_invalid",
-    "frame_error",
+    "internal_error",
     "not_allowed",
     "not_found",
     "not_implemented",
+    "out_of_place",
     "precondition_failed",
     "resource_locked",
-    "syntax_error",
     "unexpected_frame",
 ]
 
@@ -37,16 +40,27 @@ _NAMES = {
     540: "NOT_IMPLEMENTED",
     541: "INTERNAL_ERROR",
 }
+NO_METHOD = (0, 0)
 _OF_A_CHANNEL = frozenset((311, 312, 313, 403, 404, 405, 406))
 
 
 class AmqpError(Exception):
-    """Closes a channel, or with `hard` the whole connection, with a code and a text."""
+    """Closes a channel, or with `hard` the whole connection, with a code and a text.
 
-    def __init__(self, code: int, explanation: str, *, hard: bool | None = None) -> None:
-        name = _NAMES.get(code)
+    `method` is the class and method that failed, when it is not the one of the frame at hand.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        explanation: str,
+        *,
+        hard: bool | None = None,
+        method: tuple[int, int] | None = None,
+    ) -> None:
         self.code = code
-        self.text = f"{name} - {explanation}" if name else explanation
+        self.text = " - ".join(filter(None, (_NAMES.get(code), explanation)))
+        self.method = method
         self.hard = code not in _OF_A_CHANNEL if hard is None else hard
         super().__init__(self.text)
 
@@ -77,14 +91,19 @@ def precondition_failed(explanation: str) -> AmqpError:
     return AmqpError(406, explanation)
 
 
-def frame_error(explanation: str) -> AmqpError:
-    """501, of the connection."""
-    return AmqpError(501, explanation)
+def bad_frame(kind: int, payload: bytes, why: str) -> AmqpError:
+    """501, of the connection: bytes that are no frame."""
+    return AmqpError(501, f"{_described(kind, payload)}: {why}", method=NO_METHOD)
 
 
-def syntax_error(explanation: str) -> AmqpError:
-    """502, of the connection."""
-    return AmqpError(502, explanation)
+def cannot_decode(payload: bytes) -> AmqpError:
+    """501, of the connection: a method's fields."""
+    return AmqpError(501, f"cannot decode {_binary(payload)}")
+
+
+def internal_error() -> AmqpError:
+    """541, of the connection."""
+    return AmqpError(541, "", method=NO_METHOD)
 
 
 def command_invalid(explanation: str) -> AmqpError:
@@ -97,9 +116,14 @@ def channel_error(explanation: str) -> AmqpError:
     return AmqpError(504, explanation)
 
 
-def unexpected_frame(explanation: str) -> AmqpError:
-    """505, of the connection."""
-    return AmqpError(505, explanation)
+def out_of_place(kind: int, payload: bytes) -> AmqpError:
+    """505, of the connection: a frame that channel 0 has no use for."""
+    return AmqpError(505, _described(kind, payload), method=NO_METHOD)
+
+
+def unexpected_frame(explanation: str, method: tuple[int, int]) -> AmqpError:
+    """505, of the connection: a frame that is not the content's next."""
+    return AmqpError(505, explanation, method=method)
 
 
 def not_allowed(explanation: str) -> AmqpError:
@@ -110,3 +134,21 @@ def not_allowed(explanation: str) -> AmqpError:
 def not_implemented(explanation: str) -> AmqpError:
     """540, of the connection."""
     return AmqpError(540, explanation)
+
+
+def _described(kind: int, payload: bytes) -> str:
+    size = "all" if len(payload) <= 16 else "first 16"
+    return f"type {kind}, {size} octets = {_binary(payload[:16])}"
+
+
+def _binary(data: bytes) -> str:
+    """The bytes as Erlang prints them."""
+    if not data or any(one not in _PRINTABLE for one in data):
+        return f"<<{','.join(map(str, data))}>>"
+    text = "".join(_ESCAPES.get(one, one) for one in data.decode("ascii"))
+    return f'<<"{text}">>'
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\b": "\\b",
+            "\f": "\\f", "\x1b": "\\e"}  # fmt: skip
+_PRINTABLE = frozenset(range(32, 127)) | frozenset(map(ord, _ESCAPES))

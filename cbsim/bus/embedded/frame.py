@@ -8,7 +8,7 @@ from typing import Any
 from pamqp import base, commands
 
 from cbsim.bus.embedded import table
-from cbsim.bus.embedded.error import command_invalid, syntax_error
+from cbsim.bus.embedded.error import NO_METHOD, AmqpError, bad_frame, cannot_decode
 
 __all__ = [
     "BODY",
@@ -17,6 +17,7 @@ __all__ = [
     "HEADER",
     "HEARTBEAT",
     "METHOD",
+    "UnknownMethodError",
     "arguments_of",
     "method",
     "method_frame",
@@ -36,17 +37,26 @@ def shortstr(text: str) -> bytes:
     return bytes((len(data),)) + data
 
 
+class UnknownMethodError(Exception):
+    """No method has these ids; RabbitMQ cuts the connection without a word, and so do we."""
+
+
 def method(payload: bytes) -> Any:
-    """The pamqp command of a method frame; raises AmqpError."""
+    """The pamqp command of a method frame; raises AmqpError and UnknownMethodError."""
+    if len(payload) < 4:
+        raise bad_frame(METHOD, payload, "unknown_frame")
     try:
-        (index,) = _INDEX.unpack_from(payload)
-        made = commands.INDEX_MAPPING[index]()
-    except (struct.error, KeyError):
-        raise command_invalid("unknown method") from None
+        made = commands.INDEX_MAPPING[_INDEX.unpack_from(payload)[0]]()
+    except KeyError:
+        raise UnknownMethodError from None
     try:
+        if _layout(made, payload)[1] != len(payload):
+            raise cannot_decode(payload[4:])
         made.unmarshal(payload[4:])
+    except UnicodeDecodeError:
+        raise AmqpError(501, "Malformed UTF-8 in shortstr", method=NO_METHOD) from None
     except (ValueError, TypeError, IndexError, struct.error):
-        raise syntax_error(f"cannot decode {made.name.lower()}") from None
+        raise cannot_decode(payload[4:]) from None
     return made
 
 
@@ -57,8 +67,16 @@ def method_frame(channel: int, made: base.Frame) -> bytes:
 
 
 def arguments_of(command: base.Frame, payload: bytes) -> dict[str, table.Field]:
-    """The typed arguments of a command whose last field they are; raises AmqpError."""
-    offset, bits = 4, 0
+    """The typed arguments of a command; raises AmqpError."""
+    try:
+        return table.decode(payload, _layout(command, payload)[0])[0]
+    except ValueError:
+        raise cannot_decode(payload[4:]) from None
+
+
+def _layout(command: base.Frame, payload: bytes) -> tuple[int, int]:
+    """Where the last table of a command begins, and where the command ends."""
+    offset, bits, arguments = 4, 0, 0
     for name in command.attributes():
         kind = command.amqp_type(name)
         if kind == "bit":
@@ -66,12 +84,12 @@ def arguments_of(command: base.Frame, payload: bytes) -> dict[str, table.Field]:
             continue
         offset, bits = offset + (bits + 7) // 8, 0
         if kind == "table":
-            break
-        offset += payload[offset] + 1 if kind == "shortstr" else _SIZES[kind]
-    try:
-        return table.decode(payload, offset)[0]
-    except ValueError as error:
-        raise syntax_error(str(error)) from None
+            arguments = offset
+        if kind in ("table", "longstr"):
+            offset += 4 + _INDEX.unpack_from(payload, offset)[0]
+        else:
+            offset += payload[offset] + 1 if kind == "shortstr" else _SIZES[kind]
+    return arguments, offset + (bits + 7) // 8
 
 
 _SIZES = {"short": 2, "long": 4, "longlong": 8, "octet": 1}

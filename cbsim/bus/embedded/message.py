@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from cbsim.bus.embedded import table
-from cbsim.bus.embedded.error import syntax_error
+from cbsim.bus.embedded.error import internal_error
 from cbsim.bus.embedded.frame import BODY, END, FRAME_HEAD, HEADER, shortstr
 
 __all__ = ["CONTENT_HEAD", "SPECIAL", "Entry", "Message", "Properties"]
@@ -134,7 +134,7 @@ class Properties:
             flags = CONTENT_HEAD.unpack_from(header)[3]
             offset, raw = CONTENT_HEAD.size, {}
             if flags & 1:
-                raise syntax_error("more property flags than there are properties")
+                raise internal_error()
             for bit in range(15, 1, -1):
                 if flags & 1 << bit:
                     if bit == _HEADERS:
@@ -146,7 +146,7 @@ class Properties:
                     raw[bit] = header[offset : offset + size]
                     offset += size
         except (struct.error, IndexError):
-            raise syntax_error("cannot decode the properties of a message") from None
+            raise internal_error() from None
         return cls(raw)
 
     def build(self, body_size: int) -> bytes:
@@ -160,8 +160,8 @@ class Properties:
         """The headers; raises AmqpError."""
         try:
             return table.decode(self.raw[_HEADERS])[0] if _HEADERS in self.raw else {}
-        except ValueError as error:
-            raise syntax_error(str(error)) from None
+        except ValueError:
+            raise internal_error() from None
 
     @headers.setter
     def headers(self, headers: table.Table) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cbsim.bus.embedded.deadletter import Reason, dead_letter, went_round
-from cbsim.bus.embedded.error import access_refused, not_found
+from cbsim.bus.embedded.error import access_refused, not_found, not_implemented
 from cbsim.bus.embedded.exchange import Exchange, Headers, exchange_of
 from cbsim.bus.embedded.message import Message, Properties
 from cbsim.bus.embedded.queue import Queue
@@ -135,6 +135,8 @@ class Vhost:
         size = publish[0]
         exchange = publish[1 : size + 1].decode("utf-8", "surrogateescape")
         key = publish[size + 2 : -1].decode("utf-8", "surrogateescape")
+        if publish[-1] & 2:
+            raise not_implemented("immediate=true")
         if exchange and self.exchange(exchange).internal:
             raise access_refused(
                 f"cannot publish to internal exchange '{exchange}' in vhost '{self.name}'"
