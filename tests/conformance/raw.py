@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import socket
+import struct
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
-from pamqp import base, commands, frame
+from pamqp import base, commands, frame, header
+from pamqp.body import ContentBody
 
-__all__ = ["HEADER", "Closed", "Raw"]
+__all__ = ["HEADER", "Closed", "Raw", "content"]
 
 HEADER = b"AMQP\x00\x00\x09\x01"
 CAPABILITIES = {"authentication_failure_close": True, "connection.blocked": True,
                 "consumer_cancel_notify": True}  # fmt: skip
+
+
+def content(size: int, *, flags: int = 0, class_id: int = 60, properties: bytes = b"") -> bytes:
+    """The payload of a content header."""
+    return struct.pack(">HHQH", class_id, 0, size, flags) + properties
 
 
 class Closed(NamedTuple):
@@ -102,6 +109,13 @@ class Raw:
     def send(self, channel: int, method: base.Frame) -> None:
         """Send a method."""
         self.bytes(frame.marshal(method, channel))
+
+    def frames(self, channel: int, publish: base.Frame, body: bytes) -> bytes:
+        """A message's frames."""
+        made = frame.marshal(publish, channel) + frame.marshal(
+            header.ContentHeader(0, len(body)), channel
+        )
+        return made + (frame.marshal(ContentBody(body), channel) if body else b"")
 
     def read(self) -> tuple[int, Any] | None:
         """The next frame and its channel; None at the end of the connection."""

@@ -536,8 +536,9 @@ class Channel:
         if not asked.queue and not asked.routing_key:
             asked.routing_key = name
         _no_default(asked.exchange)
-        if name in self.vhost.queues:
-            self._unbind(asked.exchange, self._reachable(name), asked, payload)
+        queue = self.vhost.queues.get(name)
+        if queue is not None:
+            self._unbind(asked.exchange, queue, asked, payload)
         self.send(_Queue.UnbindOk())
 
     def _queue_purge(self, asked: commands.Queue.Purge, _: bytes) -> None:
@@ -568,7 +569,10 @@ class Channel:
     ) -> None:
         exchange = self.vhost.exchanges.get(source)
         binding = Binding(destination, asked.routing_key, arguments_of(asked, payload))
-        if exchange is not None and exchange.unbind(binding):
+        if exchange is not None and binding.identity in exchange.bindings:
+            if isinstance(destination, Queue):
+                self._reachable(destination.name)
+            exchange.unbind(binding)
             self.vhost.unbound(exchange)
 
     def _named(self, name: str) -> str:

@@ -149,6 +149,5 @@ def _binary(data: bytes) -> str:
     return f'<<"{text}">>'
 
 
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\b": "\\b",
-            "\f": "\\f", "\x1b": "\\e"}  # fmt: skip
+_ESCAPES = {chr(of): "\\" + to for of, to in zip(b'\\"\n\r\t\v\b\f\x1b', '\\"nrtvbfe', strict=True)}
 _PRINTABLE = frozenset(range(32, 127)) | frozenset(map(ord, _ESCAPES))
