@@ -109,9 +109,9 @@ def drain(channel: BlockingChannel, queue: str) -> list[bytes]:
 def until(connection: pika.BlockingConnection, true: Callable[[], object]) -> None:
     """Let callbacks run until something is true; for ten seconds at most."""
     end = time.monotonic() + 10
-    while not true() and time.monotonic() < end:
-        connection.process_data_events(0.05)
-    assert true()
+    while not true():
+        assert time.monotonic() < end, "it did not happen within ten seconds"
+        connection.process_data_events(0.02)
 
 
 def pause(connection: pika.BlockingConnection, seconds: float = 0.2) -> None:
