@@ -91,7 +91,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(name))
 
 
-@pytest.fixture()
+@pytest.fixture
 def amqp(url: str) -> Iterator[Amqp]:
     """Each broker in turn."""
     with Amqp(url) as amqp:

@@ -63,7 +63,7 @@ def _is_text(data: bytes) -> bool:
     body=st.binary(max_size=200),
 )
 @example(
-    properties={name: "x" for name in PROPERTIES}
+    properties=dict.fromkeys(PROPERTIES, "x")
     | {"delivery_mode": 2, "priority": 9, "timestamp": 1, "expiration": "100000"},
     headers={},
     body=b"",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "check_exchange", "check_queue", "same_exchange", "same_queue"]
 
-LONGEST = 2**32 - 1
-"""The longest time that a queue or a message may be given, milliseconds."""
+LONGEST = 10 * 365 * 86_400_000
+"""The longest time that a queue or a message may be given, milliseconds: ten years."""
 _TIMES = ("x-expires", "x-message-ttl")
 _NUMBERS = (*_TIMES, "x-max-length", "x-max-length-bytes")
 _TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key", "x-overflow", "x-queue-mode")

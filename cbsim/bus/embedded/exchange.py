@@ -228,5 +228,5 @@ def exchange_of(kind: str) -> type[Exchange]:
     """The class of a kind of exchange; raises AmqpError."""
     found = _KINDS.get(kind)
     if found is None:
-        raise command_invalid(f"invalid exchange type '{kind}'")
+        raise command_invalid(f"unknown exchange type '{kind}'")
     return found
