@@ -41,7 +41,7 @@ class Raw:
         self.vhost = unquote(parts.path[1:]) or "/"
         self.socket = socket.create_connection((parts.hostname or "", parts.port or 5672), 10)
         self.socket.settimeout(10)
-        self._data = b""
+        self.rest = b""
 
     def __enter__(self) -> Self:
         return self
@@ -120,14 +120,14 @@ class Raw:
     def read(self) -> tuple[int, Any] | None:
         """The next frame and its channel; None at the end of the connection."""
         while True:
-            if len(self._data) >= 8:
-                if self._data.startswith(b"AMQP"):
-                    head, self._data = self._data[:8], self._data[8:]
+            if len(self.rest) >= 8:
+                if self.rest.startswith(b"AMQP"):
+                    head, self.rest = self.rest[:8], self.rest[8:]
                     return 0, head
-                size = int.from_bytes(self._data[3:7], "big") + 8
-                if len(self._data) >= size:
-                    _, channel, made = frame.unmarshal(self._data[:size])
-                    self._data = self._data[size:]
+                size = int.from_bytes(self.rest[3:7], "big") + 8
+                if len(self.rest) >= size:
+                    _, channel, made = frame.unmarshal(self.rest[:size])
+                    self.rest = self.rest[size:]
                     return channel, made
             try:
                 more = self.socket.recv(1 << 16)
@@ -135,13 +135,19 @@ class Raw:
                 more = b""
             if not more:
                 return None
-            self._data += more
+            self.rest += more
 
     def method(self) -> Any:
         """The next frame."""
         found = self.read()
         assert found is not None, "the broker ended the connection"
         return found[1]
+
+    def message(self) -> bytes:
+        """The body of the next delivery, which is in one frame."""
+        assert isinstance(self.method(), commands.Basic.Deliver)
+        size = self.method().body_size
+        return bytes(self.method().value) if size else b""
 
     def closed(self) -> Closed | None:
         """How the broker closes the connection or the channel; None when the socket just ends."""

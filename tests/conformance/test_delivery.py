@@ -22,7 +22,7 @@ class Inbox:
         self.redelivered: list[bool] = []
         self.tag = channel.basic_consume(queue, self._take, **settings)
 
-    def _take(self, _: object, method: Any, properties: object, body: bytes) -> None:
+    def _take(self, _: object, method: Any, _properties: object, body: bytes) -> None:
         self.tags.append(method.delivery_tag)
         self.bodies.append(body)
         self.redelivered.append(method.redelivered)

@@ -188,7 +188,8 @@ CHANNEL_ERRORS: dict[str, tuple[Operation, int, str]] = {
         406, INVALID % ("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined")),
     "a dead-letter exchange of another type": (
         with_argument("x-dead-letter-exchange", 5), 406,
-        "PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' in " + NEW),
+        "PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' in "
+        + NEW),
     "an overflow of our own": (with_argument("x-overflow", "burst"),
                                406, INVALID % ("x-overflow", "invalid_overflow")),
     "a type of queue of our own": (

@@ -241,7 +241,8 @@ def test_too_many_channels(url: str) -> None:
         raw.send(3, commands.Channel.Open())
         assert raw.closed() == Closed(
             530,
-            "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)",
+            "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max "
+            "(2)",
             0,
             0,
         )

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from cbsim.bus.embedded.connection import Connection
 from cbsim.bus.embedded.faults import Faults
 from cbsim.bus.embedded.login import Credentials
-from cbsim.bus.embedded.server import Server
+from cbsim.bus.embedded.server import QueueState, Server
 from cbsim.errors import BrokerError
 
 __all__ = ["EmbeddedBroker"]
@@ -100,6 +100,23 @@ class EmbeddedBroker:
     ) -> None:
         self.stop()
 
+    @property
+    def connections(self) -> list[str]:
+        """The connections, by the names that clients give them, or else by their addresses."""
+        return self.call(
+            lambda server: [one.given_name or one.name for one in server.connections if one.user]
+        )
+
+    @property
+    def queues(self) -> dict[str, QueueState]:
+        """What each queue holds."""
+        return self.call(lambda server: server.states())
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes messages take now."""
+        return self.call(lambda server: server.vhost.memory)
+
     def call(self, function: Callable[[Server], _T]) -> _T:
         """Run a function of the broker's inside in its loop, and wait for what it returns.
 
@@ -149,7 +166,14 @@ class EmbeddedBroker:
             loop.run_forever()
             listener.close()
             self._server.close()
-            loop.run_until_complete(asyncio.sleep(0))
-            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(_until(lambda: not self._server.connections))
         finally:
             loop.close()
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    """Let the loop do what is due, a hundred turns at most."""
+    for _ in range(100):
+        if done():
+            return
+        await asyncio.sleep(0)

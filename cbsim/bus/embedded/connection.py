@@ -154,6 +154,8 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue a frame; what is queued is sent when the input at hand is done."""
+        if self._state == "closed":
+            return
         if not self._out:
             self.vhost.unflushed.append(self)
         self._out.append(data)
@@ -202,6 +204,7 @@ class Connection(asyncio.Protocol):
         self.flush()
         self._state = "closed"
         self.writable = False
+        self._give_back()
         if how == "reset":
             self.transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -317,7 +320,6 @@ class Connection(asyncio.Protocol):
                         if index == _ACK:
                             channel.ack(*_TAG.unpack_from(data, at + 11))
                         else:
-                            self._published = True
                             route = route_of(data[at + 13 : end])
                             self._publish(channel, route, data, end + 1)
                         at = self._at
@@ -342,12 +344,15 @@ class Connection(asyncio.Protocol):
                 and (not body or FRAME_HEAD.unpack_from(data, body_at) == (BODY, number, body))
             ):
                 self._at = last + 1
+                self._published = True
                 channel.publish(route, data[at : last + 1], length, body, flags)
                 return
         channel.content = Content(route)
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         """Handle a frame that is not of the common kind."""
+        if self._state == "closed":
+            return
         if self._state == "closing":
             self._closing(kind, number, payload)
         elif kind not in (METHOD, HEADER, BODY) and (kind != HEARTBEAT or payload):
@@ -407,6 +412,7 @@ class Connection(asyncio.Protocol):
             raise unexpected_frame("expected method frame, got non method frame instead", NO_METHOD)
         if content.add(kind, payload):
             channel.content = None
+            self._published = True
             frames, header_size, body_size = content.frames(number)
             channel.publish(content.route, frames, header_size, body_size, content.flags)
 

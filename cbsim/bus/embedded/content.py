@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from cbsim.bus.embedded.error import AmqpError, bad_frame, unexpected_frame
+from cbsim.bus.embedded.error import AmqpError, bad_frame, precondition_failed, unexpected_frame
 from cbsim.bus.embedded.frame import BODY, END, FRAME_HEAD, HEADER
 from cbsim.bus.embedded.message import CONTENT_HEAD
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Content"]
 
 _PUBLISH = (60, 40)
+_LARGEST = 128 * 1024 * 1024
+"""The largest body, as RabbitMQ has it when nobody configures it."""
 
 
 class Content:
@@ -42,6 +44,10 @@ class Content:
                 raise unexpected_frame(
                     f"expected content header for class 60, got one for class {class_id} instead",
                     _PUBLISH,
+                )
+            if self._missing > _LARGEST:
+                raise precondition_failed(
+                    f"message size {self._missing} is larger than configured max size {_LARGEST}"
                 )
             self._header = payload
         else:

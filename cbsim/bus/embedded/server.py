@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections import Counter
+from typing import Any, NamedTuple
 
 from cbsim import __version__
 from cbsim.bus.embedded.connection import Connection
@@ -11,7 +12,7 @@ from cbsim.bus.embedded.login import Credentials
 from cbsim.bus.embedded.tampering import Tampering
 from cbsim.bus.embedded.vhost import Vhost
 
-__all__ = ["Server"]
+__all__ = ["QueueState", "Server"]
 
 _CAPABILITIES = (
     "authentication_failure_close",
@@ -25,6 +26,14 @@ _CAPABILITIES = (
 )
 _CALM = 0.9
 """The share of the memory limit at which blocked publishers go on."""
+
+
+class QueueState(NamedTuple):
+    """How many messages wait in a queue, how many its consumers hold, and how many these are."""
+
+    ready: int
+    unacked: int
+    consumers: int
 
 
 class Server:
@@ -73,6 +82,19 @@ class Server:
             self.refusals -= 1
             return None
         return self.credentials.check(mechanism, response)
+
+    def states(self) -> dict[str, QueueState]:
+        """What each queue holds."""
+        unacked = Counter(
+            one.queue
+            for connection in self.connections
+            for channel in connection.channels.values()
+            for one in channel.unacked.values()
+        )
+        return {
+            queue.name: QueueState(len(queue.ready), unacked[queue], len(queue.consumers))
+            for queue in self.vhost.queues.values()
+        }
 
     def calm(self) -> None:
         """Let publishers go on, unless there is still a reason to wait."""

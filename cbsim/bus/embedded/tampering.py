@@ -88,6 +88,7 @@ class Delay:
     what: str
     select: Selector
     seconds: float
+    held: deque[tuple[Consumer, Entry]] = field(default_factory=deque)
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +128,6 @@ class Tampering:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.rules: list[Rule] = []
-        self._held: deque[tuple[Consumer, Entry]] = deque()
 
     def add(self, rule: Rule) -> None:
         """Put a rule into force."""
@@ -136,9 +136,11 @@ class Tampering:
 
     def clear(self) -> None:
         """End every rule, and send what is held back."""
+        delays = self._of(Delay)
         self.rules.clear()
-        while self._held:
-            self._release()
+        for delay in delays:
+            while delay.held:
+                self._release(delay)
         vhost = self._server.vhost
         vhost.tampering = None
         for queue in vhost.queues.values():
@@ -180,8 +182,8 @@ class Tampering:
         else:
             consumer.reserve()
             consumer.held.append(entry)
-            self._held.append((consumer, entry))
-            self._server.loop.call_later(delay.seconds, self._let_go)
+            delay.held.append((consumer, entry))
+            self._server.loop.call_later(delay.seconds, self._let_go, delay)
         for copies in self._of(Copies):
             if copies.select.takes(consumer) and not isinstance(entry, _Copy):
                 self._copy(copies, consumer, entry)
@@ -210,13 +212,13 @@ class Tampering:
             self.rules.remove(trigger)
             trigger.act(channel, consumer)
 
-    def _let_go(self) -> None:
-        if self._held:
-            self._release()
+    def _let_go(self, delay: Delay) -> None:
+        if delay.held:
+            self._release(delay)
             self._server.vhost.settle()
 
-    def _release(self) -> None:
-        consumer, entry = self._held.popleft()
+    def _release(self, delay: Delay) -> None:
+        consumer, entry = delay.held.popleft()
         if entry in consumer.held:
             consumer.held.remove(entry)
             consumer.send(entry)
