@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from cbsim.bus.connection import Tls
+from cbsim.bus.connection import Tls, redacted
+from cbsim.bus.provider import OWN
 from cbsim.errors import BrokerError
 
 __all__ = ["Tls", "broker_options", "broker_url", "moment", "scenario_names", "tls_of"]
@@ -24,9 +25,10 @@ def broker_options(function: _F) -> _F:
         click.option("--ca-file", metavar="FILE", help="Whom to trust for amqps (PEM)."),
         click.option(
             "--broker",
-            metavar="URL",
+            metavar="BROKER",
             envvar="CBSIM_BROKER_URL",
-            help="amqp://user:password@host:port/vhost, or amqps://.  [env: CBSIM_BROKER_URL]",
+            help="amqp://user:password@host:port/vhost, or amqps://; to have one started: "
+            "embedded, local, docker.  [env: CBSIM_BROKER_URL]",
         ),
     ):
         function = option(function)
@@ -34,9 +36,14 @@ def broker_options(function: _F) -> _F:
 
 
 def broker_url(broker: str | None) -> str:
-    """The URL that was given; raises BrokerError when none was."""
+    """The URL that was given; raises BrokerError when none was, or a broker of our own."""
     if not broker:
         raise BrokerError("no broker: give --broker URL or set CBSIM_BROKER_URL")
+    if broker.partition(":")[0] in OWN:
+        raise BrokerError(
+            f"--broker {redacted(broker)}: nobody else could use a broker that ends with this "
+            "command; give the URL of a running one, such as `cbsim serve` prints"
+        )
     return broker
 
 

@@ -1,0 +1,273 @@
+"""Brokers: started where they are wanted, checked where they exist, and gone without trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from cbsim.bus.connection import connect
+from cbsim.bus.local import Node, node
+from cbsim.bus.provider import provide
+from cbsim.errors import BrokerError
+
+
+@pytest.fixture(scope="module")
+def private(broker: str) -> Iterator[Node]:
+    """A node of our own beside the one that the tests run on: two at once don't collide."""
+    with node(password="own s3cret/", vhost="cb/bus") as running:
+        yield running
+
+
+def ctl(private: Node, *args: str) -> str:
+    """What the node's rabbitmqctl says."""
+    server = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+    command = server if Path(server).exists() else "rabbitmqctl"
+    done = subprocess.run(
+        [command, "--quiet", *args],
+        env=dict(private.environment), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_a_node_is_as_asked_and_shows_no_password(private: Node) -> None:
+    parts = urlsplit(private.url)
+    assert (parts.username, parts.password, parts.path) == ("cb", "own%20s3cret%2F", "/cb%2Fbus")
+    connect(private.url).close()
+    assert "s3cret" not in repr(private)
+    seen = subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
+    cookie = Path(private.environment["HOME"], ".erlang.cookie").read_text()
+    assert "s3cret" not in seen
+    assert cookie not in seen
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        (None, "the virtual host is not there, or this user may not enter it"),
+        (("", "", ".*"), "user 'poor' has no permission to write to exchange 'api.events'"),
+        (("", "api.events", ""), "no permission to write to exchange 'api.rawsensordata'"),
+        (("", "api[.].*", ""), None),
+    ],
+)
+def test_permissions_are_checked(
+    private: Node, permissions: tuple[str, str, str] | None, expected: str | None
+) -> None:
+    if "poor" not in ctl(private, "list_users"):
+        ctl(private, "add_user", "poor", "s3cret")
+    if permissions is not None:
+        ctl(private, "set_permissions", "-p", "cb/bus", "poor", *permissions)
+    url = f"amqp://poor:s3cret@127.0.0.1:{urlsplit(private.url).port}/cb%2Fbus"
+    if expected is None:
+        with provide(url) as broker:
+            assert broker.url == url
+            assert not broker.own
+            assert "s3cret" not in broker.shown
+        return
+    with pytest.raises(BrokerError, match=expected) as caught, provide(url):
+        pass
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_check_of_a_url_publishes_nothing(broker: str) -> None:
+    connection = connect(broker)
+    channel = connection.channel()
+    channel.exchange_declare("api.events", "topic", durable=True)
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.queue_bind(queue, "api.events", "#")
+    with provide(broker):
+        pass
+    assert channel.queue_declare(queue, passive=True).method.message_count == 0
+    connection.close()
+
+
+def answering(answer: bytes | None) -> Callable[[ExitStack], int]:
+    """A peer that answers the first bytes so and closes, or never says a word."""
+
+    def start(stack: ExitStack) -> int:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(64)
+                if answer is None:
+                    peer.recv(64)
+                else:
+                    peer.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return int(listener.getsockname()[1])
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("url", "peer", "expected"),
+    [
+        (
+            "amqp://cb:s3cret@127.0.0.1:{}/",
+            answering(b"HTTP/1.1 400 What\r\n\r\n"),
+            "no AMQP 0-9-1",
+        ),
+        ("amqps://cb:s3cret@127.0.0.1:{}/", answering(b"AMQP\0\0\x09\x01"), "no TLS is spoken"),
+        ("amqp://cb:s3cret@127.0.0.1:{}/?stack_timeout=1", answering(None), "no answer in time"),
+        ("amqp://cb:s3cret@127.0.0.1/?heartbeat=soon", None, "heartbeat 'soon': expected whole"),
+        ("amqp://cb:s3cret@127.0.0.1/?heartbeat=70000", None, "heartbeat '70000': expected whole"),
+        ("amqp:cb:s3cret@127.0.0.1", None, "broker '127.0.0.1': expected embedded"),
+        ("rabbit", None, "broker 'rabbit': expected embedded, local, docker, amqp://"),
+        ("embedded:5004", None, "expected embedded or embedded://user:password@host:port/vhost"),
+        ("embedded://cb:s3cret@127.0.0.1:high", None, "expected embedded or embedded://"),
+        ("local://somewhere:5672", None, "expected local or local://user:password"),
+        ("docker://rabbitmq:4?gpus=all", None, "expected docker or docker://image:tag"),
+        ("docker://rabbitmq:4?prot=1", None, "expected docker or docker://image:tag"),
+    ],
+)
+def test_a_broker_that_cannot_be_used(
+    url: str, peer: Callable[[ExitStack], int] | None, expected: str
+) -> None:
+    with ExitStack() as stack:
+        if peer is not None:
+            url = url.format(peer(stack))
+        with pytest.raises(BrokerError) as caught, provide(url):
+            pass
+    assert expected in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_local_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("cbsim.bus.local._SERVERS", (str(tmp_path),))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BrokerError, match="rabbitmq-server is not installed"), provide("local"):
+        pass
+
+
+def test_local_says_why_it_did_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = tmp_path / "rabbitmq-server"
+    server.write_text("#!/bin/sh\necho starting\necho the disk is full >&2\nexit 1\n")
+    server.chmod(0o700)
+    monkeypatch.setattr("cbsim.bus.local._SERVERS", (str(tmp_path),))
+    with pytest.raises(BrokerError, match="did not start: the disk is full"), provide("local"):
+        pass
+
+
+def test_local_wants_a_port_that_is_free() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(BrokerError, match=r"port \d+: Address already in use"),
+        provide("local", port=taken.getsockname()[1]),
+    ):
+        pass
+
+
+HOLDER = """
+import time
+from cbsim.bus.local import node
+with node() as running:
+    its = running.environment
+    print(running.url, its["HOME"], its["ERL_EPMD_PORT"], flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_node_ends_when_its_parent_is_killed(broker: str) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    url, home, epmd = parent.stdout.readline().split()
+    ports = (urlsplit(url).port, int(epmd))
+    assert all(map(listens, ports))
+    parent.kill()
+    parent.wait(30)
+    parent.stdout.close()
+    eventually(lambda: not Path(home).exists() and not any(map(listens, ports)))
+    assert home not in subprocess.run(["ps", "axww"], capture_output=True, text=True).stdout
+
+
+KEEPER = """
+import sys, time
+from cbsim.bus import keeper
+command = ["sh", "-c", "sleep 60.25 & sleep 60.25"]
+with keeper.kept([sys.executable, "-I", keeper.__file__, sys.argv[1], "1", *command]):
+    print("kept", flush=True)
+    {what}
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "ending"),
+    [
+        ("time.sleep(60)", signal.SIGKILL),
+        ("time.sleep(60)", signal.SIGTERM),
+        ("time.sleep(60)", signal.SIGINT),
+        ("raise SystemExit", None),
+    ],
+)
+def test_what_is_kept_ends_with_its_parent(
+    tmp_path: Path, what: str, ending: signal.Signals | None
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", KEEPER.format(what=what), str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "kept\n"
+    eventually(lambda: ending is None or "sleep 60.25" in processes())
+    if ending is not None:
+        parent.send_signal(ending)
+    parent.wait(30)
+    parent.stdout.close()
+    eventually(lambda: not folder.exists() and "sleep 60.25" not in processes())
+
+
+def processes() -> str:
+    return subprocess.run(["ps", "axwwo", "args"], capture_output=True, text=True).stdout
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_docker_without_an_engine(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cbsim.bus.provider", "docker", "true"],
+        env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"no Docker engine answers at unix://{tmp_path}/docker.sock" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_docker_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+    with pytest.raises(BrokerError, match=r"pip install 'cbsim\[docker\]'"), provide("docker"):
+        pass
+
+
+def test_a_command_runs_with_the_url_of_the_broker(broker: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cbsim.bus.provider", "auto",
+         "sh", "-c", "echo $CBSIM_BROKER_URL; exit 7"],
+        env=os.environ | {"CBSIM_BROKER_URL": broker}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (7, broker)
