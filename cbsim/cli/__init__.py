@@ -19,6 +19,7 @@ _COMMANDS = {
     "replay": "Publish recorded messages again, byte for byte.",
     "run": "Run a scenario against a broker or into a file.",
     "scenarios": "Show the scenarios that come with cbsim.",
+    "serve": "Be a server's bus: broker, exchanges and a scenario, until stopped.",
     "subscribe": "Show what arrives on the bus, decoded.",
     "tap": "Record everything on the bus, with receive times.",
     "validate": "Check messages against the schemas and rules.",
@@ -48,7 +49,7 @@ class _Lazy(click.Group):
 def _cli() -> None:
     """A test double for the Carbon Black EDR server's notification bus.
 
-    Start with `cbsim run quickstart --broker amqp://guest:guest@localhost/`.
+    Start with `cbsim serve`, and `cbsim subscribe` as it says.
 
     Shell completion: `eval "$(_CBSIM_COMPLETE=bash_source cbsim)"`, likewise zsh and fish.
     """
