@@ -62,8 +62,8 @@ def container(
     })  # fmt: skip
     assert running.id
     with kept([sys.executable, "-m", __spec__.name, running.id]):
-        url = f"amqp://{quote(user, '')}:{quote(password, '')}@{host}:{_published(running)}/"
-        url += quote(vhost, "") if vhost != "/" else ""
+        login = f"{quote(user, '')}:{quote(password, '')}"
+        url = f"amqp://{login}@{host}:{_published(running)}/{quote(vhost, '')}"
         _await(running, url, patience)
         yield url
 

@@ -121,8 +121,8 @@ def _started(server: str, port: int, user: str, password: str, vhost: str) -> It
         home.joinpath(name).chmod(0o400)
     command = [sys.executable, "-I", "-S", keeper.__file__, str(home), str(epmd), server]
     with keeper.kept(command, environment) as process:
-        url = f"amqp://{quote(user, '')}:{quote(password, '')}@127.0.0.1:{port}/"
-        url += quote(vhost, "") if vhost != "/" else ""
+        login = f"{quote(user, '')}:{quote(password, '')}"
+        url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
         yield _Started(Node(url, environment), process)
 
 
