@@ -15,6 +15,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "events": "Show everything the server can say.",
+    "fault": "Cause a fault on a served bus: drop, stall, reorder...",
     "generate": "Write messages of one type, without a broker.",
     "replay": "Publish recorded messages again, byte for byte.",
     "run": "Run a scenario against a broker or into a file.",

@@ -6,12 +6,13 @@ import shlex
 import signal
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from cbsim.bus.connection import redacted
+from cbsim.bus.embedded import FAULTS, Faults
 from cbsim.bus.provider import Broker, provide
 from cbsim.cli.options import broker_options, scenario_names, tls_of
 from cbsim.errors import CbsimError
@@ -94,7 +95,6 @@ def command(
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     hold = click.get_current_context().with_resource
     wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
     bus = wanted.bus
@@ -111,7 +111,9 @@ def command(
             )
         )
         health = Health("starting", scenario, redacted(at.url))
-        endpoint = hold(Endpoint(health, at.faults, host=host, port=health_port, token=token))
+        faults = None if at.faults is None else _OfConsumers(at.faults)
+        endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
+        _stop_on_signals(at)
         publisher = Publisher(at.url, topology, at.tls)
         health.status = "ready"
         _say(at, scenario, wanted.seed, endpoint.url)
@@ -129,6 +131,32 @@ def command(
     click.echo(f"{report.sent:,} sent, {report.confirmed:,} confirmed", err=True)
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
+
+
+def _stop_on_signals(at: Broker) -> None:
+    def stop(*_: object) -> None:
+        if at.faults is not None:
+            at.faults.clear()  # a blocked publisher would wait for its confirms without end
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+class _OfConsumers:
+    """Faults that leave our own publisher alone, unless they are for a connection by its name."""
+
+    _SELECTORS = frozenset({"connection", "queue", "consumer"})
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults, self.active = faults, faults.active
+
+    def apply(self, name: str, **parameters: Any) -> int:
+        fault = FAULTS.get(name)
+        selects = fault and "queue" in {one.name for one in fault.parameters}
+        if selects and not self._SELECTORS & parameters.keys():
+            parameters["queue"] = "*"
+        return self._faults.apply(name, **parameters)
 
 
 def _say(at: Broker, scenario: str, seed: int, endpoint: str) -> None:

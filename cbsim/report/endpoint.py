@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +23,11 @@ _LONGEST_BODY = 65536
 class Faults(Protocol):
     """What a broker with faults on demand offers."""
 
-    def apply(self, name: str, **parameters: Any) -> object:
-        """Do it; raises CbsimError for what it does not know."""
+    def apply(self, name: str, **parameters: Any) -> int:
+        """Do it, and say how many it was done to; raises CbsimError for what it does not know."""
+
+    def active(self) -> list[str]:
+        """What is in force or waits for its moment."""
 
 
 @dataclass(slots=True)
@@ -44,12 +47,13 @@ class Health:
 
 
 class Endpoint:
-    """Serves `GET /health` and `POST /faults` in a thread, for as long as the context lasts.
+    """Serves `/health` and `/faults` in a thread, for as long as the context lasts.
 
-    Health is JSON, with status 200 when the bus is ready and 503 when not. A fault is a JSON object
-    such as `{"fault": "stall", "seconds": 5}`. With a token it takes faults from whom sends
-    `Authorization: Bearer TOKEN`; without, only from this machine, and never from a web page.
-    Port 0 is any free one. Raises CbsimError when the port cannot be had.
+    `GET /health` answers with JSON, and status 200 when the bus is ready or 503 when not.
+    `POST /faults` takes an object such as `{"fault": "stall", "seconds": 5}`, `GET /faults` shows
+    the active ones. With a token, faults are for whom sends `Authorization: Bearer TOKEN`;
+    without, only for this machine; never for a web page. Port 0 is any free one. Raises CbsimError
+    when the port cannot be had.
     """
 
     def __init__(
@@ -110,33 +114,39 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
-        """Answer with the health."""
-        if self.path != "/health":
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "expected /health or /faults"})
-            return
-        health = self.server.health
-        ready = health.status == "ready"
-        self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, asdict(health))
+        """Answer with the health, or the active faults."""
+        if self.path == "/health":
+            health = self.server.health
+            status = HTTPStatus.OK if health.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
+            self._answer(status, asdict(health))
+        else:
+            self._try(lambda faults: {"active": faults.active()})
 
     def do_POST(self) -> None:
         """Do a fault."""
+        self._try(self._fault)
+
+    def _fault(self, faults: Faults) -> dict[str, object]:
+        name, parameters = self._asked()
+        try:
+            return {"fault": name, "affected": faults.apply(name, **parameters)}
+        except CbsimError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+
+    def _try(self, act: Callable[[Faults], Mapping[str, object]]) -> None:
         try:
             if self.path != "/faults":
-                raise _RefusedError(HTTPStatus.NOT_FOUND, "expected /faults")
+                raise _RefusedError(HTTPStatus.NOT_FOUND, "expected /health or /faults")
             self._admit()
-            name, parameters = self._asked()
             if self.server.faults is None:
                 raise _RefusedError(
                     HTTPStatus.CONFLICT, "this broker has no faults on demand; the embedded one has"
                 )
-            try:
-                done = self.server.faults.apply(name, **parameters)
-            except CbsimError as error:
-                raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+            said = act(self.server.faults)
         except _RefusedError as error:
             self._answer(error.status, {"error": str(error)})
         else:
-            self._answer(HTTPStatus.OK, {"fault": name, "affected": done})
+            self._answer(HTTPStatus.OK, said)
 
     def _admit(self) -> None:
         token, given = self.server.token, self.headers.get("Authorization", "")
