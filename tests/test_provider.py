@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,9 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pika.exceptions
 import pytest
+import trustme
+from engine import Engine
 
-from cbsim.bus.connection import connect
+from cbsim.bus.connection import PLAIN, Tls, connect, sentence
+from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.bus.local import Node, node
 from cbsim.bus.provider import provide
 from cbsim.errors import BrokerError
@@ -262,6 +267,142 @@ def test_docker_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "docker", None)
     with pytest.raises(BrokerError, match=r"pip install 'cbsim\[docker\]'"), provide("docker"):
         pass
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A stand-in for Docker's engine; its containers answer AMQP."""
+    with Engine() as it:
+        monkeypatch.setenv("DOCKER_HOST", it.url)
+        yield it
+
+
+def test_docker_starts_labels_and_removes(engine: Engine) -> None:
+    with provide("docker://rabbitmq:4-management?port=5004&management=15672") as broker:
+        connect(broker.url).close()
+        (container,) = engine.containers.values()
+        asked = container["Config"]
+        assert asked["Labels"] == {"cbsim.owner": f"{socket.gethostname()}:{os.getpid()}"}
+        assert asked["HostConfig"]["PortBindings"] == {
+            "5672/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5004"}],
+            "15672/tcp": [{"HostIp": "127.0.0.1", "HostPort": "15672"}],
+        }
+    assert engine.containers == {}
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("rabbitmq:broken", "the container ended: no license"),
+        ("rabbitmq:9", "image 'rabbitmq:9' did not start: manifest unknown"),
+    ],
+)
+def test_docker_that_does_not_start(engine: Engine, image: str, expected: str) -> None:
+    with pytest.raises(BrokerError, match=expected), provide(f"docker://{image}"):
+        pass
+    assert engine.containers == {}
+
+
+def test_docker_ends_with_a_parent_that_crashes(engine: Engine) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "cbsim.bus.provider", "docker", "sh", "-c", "echo up; sleep 60"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "up\n"
+    assert len(engine.containers) == 1
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    eventually(lambda: not engine.containers)
+
+
+def test_docker_removes_what_was_left_and_nothing_else(engine: Engine) -> None:
+    here, dead = socket.gethostname(), subprocess.Popen(["true"])
+    dead.wait()
+    owners = {"left": f"{here}:{dead.pid}", "living": f"{here}:{os.getpid()}", "far": "other:1"}
+    for name, owner in owners.items():
+        engine.containers[name] = {
+            "Id": name, "Image": "x", "Config": {"Labels": {"cbsim.owner": owner}},
+        }  # fmt: skip
+    with provide("docker"):
+        assert len(engine.containers) == 3
+    assert set(engine.containers) == {"living", "far"}
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def encrypted(authority: trustme.CA) -> Iterator[EmbeddedBroker]:
+    """A broker with TLS whose certificate is for localhost, and which wants one of ours."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with EmbeddedBroker(password="s3cret", tls=context) as broker:
+        yield broker
+
+
+def test_tls_with_what_it_takes(
+    encrypted: EmbeddedBroker, authority: trustme.CA, tmp_path: Path
+) -> None:
+    ours = authority.issue_cert("client.example")
+    for name, blobs in {
+        "ca": [authority.cert_pem], "cert": ours.cert_chain_pems, "key": [ours.private_key_pem],
+    }.items():  # fmt: skip
+        tmp_path.joinpath(name).write_bytes(b"".join(blob.bytes() for blob in blobs))
+    ca, cert, key = (str(tmp_path / name) for name in ("ca", "cert", "key"))
+    url = f"amqps://cb:s3cret@localhost:{encrypted.port}/%2F"
+    with provide(url, Tls(ca, cert, key)) as broker:
+        connect(broker.url, broker.tls).close()
+    for wrong, tls, expected in [
+        (url, PLAIN, "its certificate is not trusted: .*; --ca-file says whom to trust"),
+        (url.replace("localhost", "127.0.0.1"), Tls(ca, cert, key), "not trusted: IP address mis"),
+        (url, Tls(ca), r"wants a client certificate \(--client-cert, --client-key\)"),
+        (url, Tls(str(tmp_path / "no")), "TLS files .*/no: .*No such file"),
+        (url.replace("amqps", "amqp"), PLAIN, r"or only over TLS \(amqps://\)"),
+        (url.replace("s3cret", "wrong"), Tls(ca, cert, key), "login of user 'cb' was refused"),
+        (url.replace("%2F", "none"), Tls(ca, cert, key), "the virtual host is not there"),
+    ]:
+        with pytest.raises(BrokerError, match=expected) as caught, provide(wrong, tls):
+            pass
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_broker_that_misses_its_heartbeats() -> None:
+    error = pika.exceptions.AMQPHeartbeatTimeout("No activity or too many missed heartbeats")
+    said = sentence(error, "amqp://cb:s3cret@127.0.0.1/")
+    assert said == "broker amqp://cb@127.0.0.1/: it missed its heartbeats"
+
+
+def test_embedded_is_as_asked() -> None:
+    port = free_port()
+    with provide(f"embedded://me:s%2F3cret@localhost:{port}/my%2Fbus") as broker:
+        assert broker.url == f"amqp://me:s%2F3cret@localhost:{port}/my%2Fbus"
+        assert broker.shown == f"amqp://me@localhost:{port}/my%2Fbus"
+        assert broker.own
+        connect(broker.url).close()
+    with provide("embedded") as broker:
+        assert broker.shown == broker.url
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def test_auto_is_the_url_that_is_set_or_embedded(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CBSIM_BROKER_URL", broker)
+    with provide() as given:
+        assert given.url == broker
+    monkeypatch.delenv("CBSIM_BROKER_URL")
+    with provide() as started:
+        assert started.faults is not None
 
 
 def test_a_command_runs_with_the_url_of_the_broker(broker: str) -> None:

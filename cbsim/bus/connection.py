@@ -31,6 +31,7 @@ PLAIN = Tls()
 
 _TIMEOUTS = {"socket_timeout", "stack_timeout", "blocked_connection_timeout"}
 _PATIENCE = 30.0
+_CLIENT_CERTIFICATE = "it wants a client certificate (--client-cert, --client-key)"
 _LONGEST_HEARTBEAT = 65535  # 16 bits in connection.tune
 
 
@@ -129,6 +130,8 @@ def sentence(error: BaseException, url: str) -> str:
     if isinstance(tls := has(ssl.SSLError), ssl.SSLError):
         return f"broker {shown}: {_of_tls(tls)}"
     if has(pika.exceptions.IncompatibleProtocolError):
+        if parts.scheme == "amqps":  # since TLS 1.3 a refused client finds out only now
+            return f"broker {shown}: no AMQP 0-9-1 is spoken there, or {_CLIENT_CERTIFICATE}"
         return f"broker {shown}: no AMQP 0-9-1 is spoken there, or only over TLS (amqps://)"
     if has(pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
         return f"broker {shown}: the login of user {parts.username or 'guest'!r} was refused"
@@ -155,7 +158,7 @@ def _of_tls(error: ssl.SSLError) -> str:
     if reason == "WRONG_VERSION_NUMBER":
         return "no TLS is spoken there; amqp:// goes without"
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return "it wants a client certificate (--client-cert, --client-key)"
+        return _CLIENT_CERTIFICATE
     return f"TLS failed: {reason}"
 
 

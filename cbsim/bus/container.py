@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -48,24 +49,25 @@ def container(
     Port 0 is any free one; the management page has a port only when asked. Waits up to `patience`
     seconds for AMQP to answer. Removes containers that a crashed cbsim left. Raises BrokerError.
     """
-    client = _engine()
-    _remove_stale(client)
     password = password or secrets.token_urlsafe(16)
     host, bound = _reach()
     ports = {_AMQP: (bound, port)}
     if management_port is not None:
         ports[_MANAGEMENT] = (bound, management_port)
-    running = _run(client, image, ports, {
+    environment = {
         "RABBITMQ_DEFAULT_USER": user,
         "RABBITMQ_DEFAULT_PASS": password,
         "RABBITMQ_DEFAULT_VHOST": vhost,
-    })  # fmt: skip
-    assert running.id
-    with kept([sys.executable, "-m", __spec__.name, running.id]):
-        login = f"{quote(user, '')}:{quote(password, '')}"
-        url = f"amqp://{login}@{host}:{_published(running)}/{quote(vhost, '')}"
-        _await(running, url, patience)
-        yield url
+    }
+    with closing(_engine()) as client:
+        _remove_stale(client)
+        running = _run(client, image, ports, environment)
+        assert running.id
+        with kept([sys.executable, "-m", "cbsim.bus.container", running.id]):
+            login = f"{quote(user, '')}:{quote(password, '')}"
+            url = f"amqp://{login}@{host}:{_published(running)}/{quote(vhost, '')}"
+            _await(running, url, patience)
+            yield url
 
 
 def _engine() -> DockerClient:
@@ -163,5 +165,6 @@ def _remove(one: Container) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # our parent's end is the one that counts
     sys.stdin.buffer.read()
     _remove(_engine().containers.get(sys.argv[1]))
