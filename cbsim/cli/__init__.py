@@ -17,6 +17,7 @@ _COMMANDS = {
     "events": "Show everything the server can say.",
     "fault": "Cause a fault on a served bus: drop, stall, reorder...",
     "generate": "Write messages of one type, without a broker.",
+    "health": "Ask a served bus how it stands; wait until it is ready.",
     "replay": "Publish recorded messages again, byte for byte.",
     "run": "Run a scenario against a broker or into a file.",
     "scenarios": "Show the scenarios that come with cbsim.",

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from cbsim.bus.embedded import FAULTS, Fault, Parameter
-from cbsim.errors import CbsimError
+from cbsim.cli.health import Asked, ask, endpoint_option
 
 __all__ = ["command"]
 
-_HERE = "http://127.0.0.1:15004"
 _ACTIVE = "active"
 
 
@@ -37,8 +30,7 @@ class _OfFaults(click.Group):
 @click.group(
     "fault", cls=_OfFaults, short_help="Cause a fault on a served bus: drop, stall, reorder..."
 )
-@click.option("--at", default=_HERE, show_default=True, envvar="CBSIM_ENDPOINT", metavar="URL",
-              help="The health endpoint of `cbsim serve`.  [env: CBSIM_ENDPOINT]")  # fmt: skip
+@endpoint_option
 @click.option("--token", envvar="CBSIM_TOKEN", metavar="TOKEN",
               help="The token of `cbsim serve`, if it has one.  [env: CBSIM_TOKEN]")  # fmt: skip
 @click.pass_context
@@ -47,20 +39,22 @@ def command(ctx: click.Context, at: str, token: str | None) -> None:
 
     Without --connection, --queue or --consumer it is for every consumer.
     """
-    ctx.obj = (at, token)
+    ctx.obj = Asked(at, token)
 
 
 @click.command(_ACTIVE, short_help="Show the faults that last or wait for their moment.")
 @click.pass_obj
-def _active(endpoint: tuple[str, str | None]) -> None:
-    for line in _ask(endpoint, None)["active"]:
+def _active(endpoint: Asked) -> None:
+    for line in ask(endpoint, "/faults")["active"]:
         click.echo(line)
 
 
 def _command(fault: Fault) -> click.Command:
     def act(**given: Any) -> None:
         asked = {name: value for name, value in given.items() if value is not None}
-        affected = _ask(click.get_current_context().obj, {"fault": fault.name} | asked)["affected"]
+        affected = ask(click.get_current_context().obj, "/faults", {"fault": fault.name} | asked)[
+            "affected"
+        ]
         click.echo(f"{fault.name.replace('_', '-')}: {affected} affected" if affected else "done")
 
     return click.Command(
@@ -82,35 +76,3 @@ def _option(parameter: Parameter) -> click.Option:
         show_default=default is not None,
         help=parameter.doc,
     )
-
-
-def _ask(endpoint: tuple[str, str | None], asked: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the endpoint answers to a fault, or to the question for what is active."""
-    at, token = endpoint
-    if urlsplit(at).scheme not in ("http", "https"):
-        raise CbsimError(f"--at {at!r}: expected http://host:port")
-    request = urllib.request.Request(
-        at.rstrip("/") + "/faults",
-        None if asked is None else json.dumps(asked).encode(),
-        {"Authorization": f"Bearer {token}"} if token else {},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            said: dict[str, Any] = json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            raise CbsimError(f"{at}: {_why(error)}") from None
-    except (http.client.HTTPException, ValueError):
-        raise CbsimError(f"{at}: what answers there is not `cbsim serve`") from None
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        why = getattr(reason, "strerror", None) or reason
-        raise CbsimError(f"{at}: `cbsim serve` does not answer there: {why}") from None
-    return said
-
-
-def _why(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read())["error"])
-    except (ValueError, KeyError, TypeError):
-        return "what answers there is not `cbsim serve`"

@@ -12,7 +12,7 @@ import click
 from cbsim.bus.provider import provide
 from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.sink import NdjsonSink, NullSink, Sink
-from cbsim.cli.options import broker_options, moment, scenario_names, tls_of
+from cbsim.cli.options import broker_options, given_password, moment, scenario_names, tls_of
 from cbsim.errors import CbsimError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
@@ -24,7 +24,7 @@ __all__ = ["changed", "command"]
 
 
 @click.command("run", short_help="Run a scenario against a broker or into a file.")
-@click.argument("scenario", shell_complete=scenario_names)
+@click.argument("scenario", envvar="CBSIM_SCENARIO", shell_complete=scenario_names)
 @broker_options
 @click.option(
     "--sink",
@@ -79,6 +79,7 @@ def command(
             provide(
                 broker or "auto",
                 tls_of(ca_file, client_cert, client_key),
+                password=given_password(),
                 exchanges=(topology.events, topology.raw),
             )
         )

@@ -14,7 +14,7 @@ import click
 from cbsim.bus.connection import redacted
 from cbsim.bus.embedded import FAULTS, Faults
 from cbsim.bus.provider import Broker, provide
-from cbsim.cli.options import broker_options, scenario_names, tls_of
+from cbsim.cli.options import broker_options, given_password, scenario_names, tls_of
 from cbsim.errors import CbsimError
 from cbsim.report.endpoint import Endpoint, Health
 
@@ -28,7 +28,13 @@ _PORT = 5004
 
 
 @click.command("serve", short_help="Be a server's bus: broker, exchanges and a scenario.")
-@click.argument("scenario", default="steady-state", shell_complete=scenario_names)
+@click.argument(
+    "scenario",
+    envvar="CBSIM_SCENARIO",
+    default="steady-state",
+    required=False,
+    shell_complete=scenario_names,
+)
 @broker_options
 @click.option(
     "--port",
@@ -42,12 +48,6 @@ _PORT = 5004
     default="127.0.0.1",
     show_default=True,
     help="Address of the embedded broker and the health endpoint.",
-)
-@click.option(
-    "--password",
-    envvar="CBSIM_PASSWORD",
-    metavar="PASSWORD",
-    help="Of user cb; random without.  [env: CBSIM_PASSWORD]",
 )
 @click.option(
     "--health-port",
@@ -75,7 +75,6 @@ def command(
     client_key: str | None,
     port: int,
     host: str,
-    password: str | None,
     health_port: int,
     token: str | None,
     rate: str | None,
@@ -106,7 +105,7 @@ def command(
                 tls_of(ca_file, client_cert, client_key),
                 host=host,
                 port=port,
-                password=password,
+                password=given_password(),
                 exchanges=(topology.events, topology.raw),
             )
         )
@@ -162,10 +161,9 @@ class _OfConsumers:
 def _say(at: Broker, scenario: str, seed: int, endpoint: str) -> None:
     parts = urlsplit(at.url)
     password = "as given" if at.secret else unquote(parts.password or "")
-    subscribe = f"cbsim subscribe --broker {shlex.quote(at.url)}"
-    if at.secret:
-        with_password = at.shown.replace("@", ":$CBSIM_PASSWORD@", 1)
-        subscribe = f'cbsim subscribe --broker "{with_password}"'
+    subscribe = f"cbsim subscribe --broker {shlex.quote(at.shown)}"
+    if at.secret and given_password() is None:
+        subscribe = f"CBSIM_PASSWORD=... {subscribe}"
     lines = {
         "broker": at.shown,
         "user": unquote(parts.username or "guest"),
