@@ -43,19 +43,21 @@ def node(
     user: str = "cb",
     password: str | None = None,
     vhost: str = "/",
+    config: str = "",
     patience: float = 90.0,
 ) -> Iterator[Node]:
     """A RabbitMQ node of our own: its own ports, data, cookie and name, gone without trace.
 
-    Port 0 is any free one, password None a random one. Waits up to `patience` seconds for it to
-    answer. Raises BrokerError when rabbitmq-server is not installed or does not start.
+    Port 0 is any free one, password None a random one, `config` what else its rabbitmq.conf shall
+    say. Waits up to `patience` seconds for it to answer. Raises BrokerError when rabbitmq-server is
+    not installed or does not start.
     """
     server = _server()
     password = password or secrets.token_urlsafe(16)
     for attempt in range(1, _TRIES + 1):
         with ExitStack() as stack:
             try:
-                started = stack.enter_context(_started(server, port, user, password, vhost))
+                started = stack.enter_context(_started(server, port, user, password, vhost, config))
                 _await(started, patience)
             except BrokerError as error:
                 # A port that was free may be taken by the time that the node wants it.
@@ -84,7 +86,9 @@ def _server() -> str:
 
 
 @contextmanager
-def _started(server: str, port: int, user: str, password: str, vhost: str) -> Iterator[_Started]:
+def _started(
+    server: str, port: int, user: str, password: str, vhost: str, config: str
+) -> Iterator[_Started]:
     if port:
         with socket.socket() as taken:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -111,7 +115,7 @@ def _started(server: str, port: int, user: str, password: str, vhost: str) -> It
     }
     files = {
         "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {user}\n"
-        f"default_pass = {password}\ndefault_vhost = {vhost}\nlog.file.level = warning\n",
+        f"default_pass = {password}\ndefault_vhost = {vhost}\nlog.file.level = warning\n{config}\n",
         "plugins": "[].\n",
         "env.conf": "",
         ".erlang.cookie": secrets.token_hex(16),
