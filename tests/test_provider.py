@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from cbsim.bus.connection import PLAIN, Tls, connect, sentence
 from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.bus.local import Node, node
 from cbsim.bus.provider import provide
+from cbsim.bus.sink import from_line
 from cbsim.errors import BrokerError
 
 
@@ -387,11 +389,65 @@ def test_embedded_is_as_asked() -> None:
         connect(broker.url).close()
     with provide("embedded") as broker:
         assert broker.shown == broker.url
+        assert broker.url.endswith("/%2F")
+    with provide("embedded", host="0.0.0.0") as broker:
+        assert "@127.0.0.1:" in broker.url
+        connect(broker.url).close()
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+def test_a_run_ends_its_broker_when_consumers_have_everything(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    port, record = free_port(), tmp_path / "record"
+    command = [
+        sys.executable, "-c", "from cbsim.cli import main; main()", "run", "steady-state",
+        "--rate", "1000/s", "--duration", "2s", "--start", "2024-01-01T00:00:00Z",
+    ]  # fmt: skip
+    recording = subprocess.Popen([*command, "--sink", f"ndjson:{record}"], stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        [*command, "--broker", f"embedded://cb:s3cret@:{port}"], stderr=subprocess.PIPE, text=True
+    )
+    eventually(lambda: listens(port))
+    connection = connect(f"amqp://cb:s3cret@127.0.0.1:{port}/%2F")
+    channel = connection.channel()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.exchange_declare("api.events", "topic", durable=True)
+    channel.queue_bind(queue, "api.events", "#")
+    channel.basic_qos(prefetch_count=10)
+    got = []
+    with suppress(pika.exceptions.AMQPConnectionError):
+        for method, _, body in channel.consume(queue):
+            time.sleep(0.002)  # slower than they come
+            got.append(body)
+            channel.basic_ack(method.delivery_tag)
+    _, said = running.communicate(timeout=30)
+    recording.communicate(timeout=30)
+    assert running.returncode == 0, said
+    assert "s3cret" not in said
+    sent = [from_line(line).body for line in record.read_bytes().splitlines()]
+    # The first may have been published before the queue was bound.
+    assert not Counter(sent[1000:]) - Counter(got)
+
+
+def test_a_consumer_that_takes_nothing_does_not_hold_up_the_end() -> None:
+    with provide("embedded") as broker:
+        connection = connect(broker.url)
+        channel = connection.channel()
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(queue, lambda *_: None)
+        for _ in range(3):
+            channel.basic_publish("", queue, b"x")
+        connection.process_data_events(0.5)
+        assert broker.drain(patience=0.2) == 3
+        connection.close()
+        assert broker.drain(patience=5) == 0
 
 
 def test_auto_is_the_url_that_is_set_or_embedded(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -38,6 +39,26 @@ class Broker:
     secret: bool = True
     """Whether its password came from the user, and is not ours to show."""
     faults: Faults | None = None
+    backlog: Callable[[], int] | None = None
+    """How many messages consumers have yet to take, for a broker that can tell."""
+
+    def drain(self, patience: float = 10.0) -> int:
+        """Wait until consumers have taken and acknowledged everything that is there for them.
+
+        Gives up when nothing changed for `patience` seconds, and returns how many are left. What a
+        consumer took without acknowledging, nobody can know. A broker that cannot tell has 0. A
+        KeyboardInterrupt ends the wait.
+        """
+        if self.backlog is None:
+            return 0
+        left, since = self.backlog(), time.monotonic()
+        with suppress(KeyboardInterrupt):
+            while left and time.monotonic() - since < patience:
+                time.sleep(0.02)
+                before, left = left, self.backlog()
+                if left != before:
+                    since = time.monotonic()
+        return left
 
     @property
     def shown(self) -> str:
@@ -103,6 +124,7 @@ def provide(
 @contextmanager
 def _embedded(wanted: _Wanted) -> Iterator[Broker]:
     from cbsim.bus.embedded import EmbeddedBroker
+    from cbsim.bus.embedded.backlog import backlog
 
     with EmbeddedBroker(
         host=wanted.host,
@@ -111,9 +133,25 @@ def _embedded(wanted: _Wanted) -> Iterator[Broker]:
         password=wanted.password,
         vhost=wanted.vhost,
     ) as broker:
-        # By the book, the path / is the virtual host of no name; some clients go by the book.
-        url = broker.url.removesuffix("/") + "/%2F" if broker.vhost == "/" else broker.url
-        yield Broker(url, own=True, secret=bool(wanted.password), faults=broker.faults)
+        yield Broker(
+            _reachable(broker.url),
+            own=True,
+            secret=bool(wanted.password),
+            faults=broker.faults,
+            backlog=lambda: broker.call(backlog),
+        )
+
+
+def _reachable(url: str) -> str:
+    """The URL as every client understands it: a host to connect to, and the virtual host spelt out.
+
+    By the book, the path `/` is the virtual host of no name, and some clients go by the book.
+    """
+    login, at, rest = url.rpartition("@")
+    host, slash, vhost = rest.partition("/")
+    for wildcard, loopback in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        host = loopback + host.removeprefix(wildcard) if host.startswith(wildcard) else host
+    return f"{login}{at}{host}{slash}{vhost or '%2F'}"
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def command(
         wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
     )
     target: Sink
-    where = sink
+    where, at = sink, None
     if sink == "amqp":
         at = click.get_current_context().with_resource(
             provide(
@@ -104,6 +104,8 @@ def command(
     finally:
         sink_of_run.close()
     console.summary(report, getattr(target, "republished", 0))
+    if at is not None and not report.interrupted and (left := at.drain()):
+        click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
 

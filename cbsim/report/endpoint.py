@@ -72,7 +72,8 @@ class Endpoint:
                 f"health endpoint at {host}:{port}: {error.strerror}; choose a --health-port"
             ) from None
         self._server.health, self._server.faults, self._server.token = health, faults, token
-        self.url = f"http://{host}:{self._server.server_address[1]}"
+        shown = "127.0.0.1" if host == "0.0.0.0" else host
+        self.url = f"http://{shown}:{self._server.server_address[1]}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="cbsim-endpoint", daemon=True
         )
