@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ground import rabbitmq
 from benchmarks.machine import described
 from benchmarks.targets import Outcome, outcomes
-from cbsim.bus.local import at_hand
 from cbsim.errors import CbsimError
 
 PIECES = ("publishing", "running", "generation", "validation", "ledger")
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such piece: {', '.join(sorted(unknown))}")
     # Not in a terminal, the tables are for a page.
     console = Console() if sys.stdout.isatty() else Console(width=110)
-    with at_hand() as url:
+    with rabbitmq() as url:
         machine = described(url)
     results: dict[str, Any] = {}
     for piece in asked.pieces or PIECES:

@@ -15,11 +15,19 @@ from dataclasses import dataclass
 
 from benchmarks.sample import Meter, process_of
 from cbsim.bus.connection import connect
+from cbsim.bus.provider import provide
 from cbsim.bus.publisher import Topology, declare
 
-__all__ = ["Ground", "ground"]
+__all__ = ["Ground", "ground", "rabbitmq"]
 
 _KEPT = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000}
+
+
+@contextmanager
+def rabbitmq() -> Iterator[str]:
+    """The URL in CBSIM_BROKER_URL, or that of a private node; raises BrokerError."""
+    with provide(os.environ.get("CBSIM_BROKER_URL") or "local") as broker:
+        yield broker.url
 
 
 @dataclass(frozen=True, slots=True)
