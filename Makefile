@@ -15,7 +15,7 @@ test: .venv/dev broker
 
 # What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
 bench: .venv/dev broker
-	$(WITH_BROKER) $(BIN)/python -m benchmarks $(if $(filter short,$(BENCH)),--short) $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks $(if $(filter short,$(BENCH)),--short) $(BENCH_ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
