@@ -2,16 +2,20 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-WITH_BROKER := $(BIN)/python -m cbsim.bus.local
+WITH_BROKER := $(BIN)/python -m cbsim.bus.provider
 
-.PHONY: demo test lint proto schemas lock broker clean
+.PHONY: demo test bench lint proto schemas lock broker clean
 .DELETE_ON_ERROR:
 
-demo: .venv/package broker
-	@$(WITH_BROKER) tests/demo.sh
+demo: .venv/package
+	@$(WITH_BROKER) auto tests/demo.sh
 
 test: .venv/dev broker
-	$(WITH_BROKER) $(BIN)/pytest $(PYTEST_ARGS)
+	$(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}" $(BIN)/pytest $(PYTEST_ARGS)
+
+# What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
+bench: .venv/dev broker
+	$(WITH_BROKER) $(BIN)/python -m benchmarks $(if $(filter short,$(BENCH)),--short) $(BENCH_ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -42,11 +46,10 @@ lock: .venv/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $@
 
-# A RabbitMQ: CBSIM_BROKER_URL, or what answers on localhost, or rabbitmq-server, which we install
-# from the distribution's packages where we may.
-broker: .venv/package
-	@test -n "$$CBSIM_BROKER_URL" || $(BIN)/python -c 'import socket; socket.create_connection(("127.0.0.1", 5672), 1)' 2>/dev/null \
-		|| test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server >/dev/null \
+# A RabbitMQ for the tests: CBSIM_BROKER_URL, or rabbitmq-server, which we install from the
+# distribution's packages where we may.
+broker:
+	@test -n "$$CBSIM_BROKER_URL" || test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server >/dev/null \
 		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing rabbitmq-server" >&2 \
 			&& apt-get update -qq && apt-get install -qq --no-install-recommends rabbitmq-server >/dev/null; } \
 		|| { echo "no broker: set CBSIM_BROKER_URL, or install rabbitmq-server" >&2; exit 1; }

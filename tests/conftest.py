@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from cbsim.bus.local import at_hand
+from cbsim.bus.provider import provide
 from cbsim.errors import BrokerError
 
 # How long an example takes says something of the machine, nothing of the code.
@@ -23,8 +23,8 @@ SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared
 def broker() -> Iterator[str]:
     """The URL of a RabbitMQ; without one the test is skipped, or fails where CI requires it."""
     try:
-        context = at_hand()
-        url = context.__enter__()
+        context = provide(os.environ.get("CBSIM_BROKER_URL") or "local")
+        url = context.__enter__().url
     except BrokerError as error:
         if os.environ.get("CBSIM_REQUIRE_BROKER"):
             pytest.fail(str(error))

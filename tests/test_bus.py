@@ -166,7 +166,7 @@ def test_subscriber_gets_what_it_binds(broker: str) -> None:
         (lambda url: url.replace("127.0.0.1", "no.such.host.invalid"), "cannot be resolved"),
         (lambda _: f"amqp://cb:secret@127.0.0.1:{free_port()}/", "nothing listens there"),
         (lambda url: with_password(url, "secret"), "login of user .* was refused"),
-        (lambda url: url.rstrip("/") + "/no-such-vhost", "the virtual host is not there"),
+        (lambda url: url.removesuffix("%2F") + "no-such-vhost", "the virtual host is not there"),
         (lambda _: "http://cb:secret@127.0.0.1/", "expected amqp://"),
     ],
 )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pika
 import pika.exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from cbsim.errors import BrokerError
 
-__all__ = ["PLAIN", "Tls", "connect", "parameters", "redacted", "sentence"]
+__all__ = ["PLAIN", "Tls", "check", "connect", "parameters", "redacted", "sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,52 @@ class Tls:
 PLAIN = Tls()
 """The system's certificates, and none of our own."""
 
+_TIMEOUTS = {"socket_timeout", "stack_timeout", "blocked_connection_timeout"}
+_PATIENCE = 30.0
+_CLIENT_CERTIFICATE = "it wants a client certificate (--client-cert, --client-key)"
+_LONGEST_HEARTBEAT = 65535  # 16 bits in connection.tune
+
 
 def redacted(url: str) -> str:
     """The URL as it may be shown: without its password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.netloc:  # no URL, yet what comes before an @ may be meant as a password
+        return url.rpartition("@")[2]
     host = parts.netloc.rpartition("@")[2]
     user = f"{parts.username}@" if parts.username else ""
     return f"{parts.scheme}://{user}{host}{parts.path}"
+
+
+def check(url: str, tls: Tls = PLAIN, exchanges: Sequence[str] = ()) -> None:
+    """Raises BrokerError unless we may log in at the broker, and publish to the exchanges.
+
+    No message goes out for it, and the exchanges need not be there yet.
+    """
+    connection = connect(url, tls)
+    try:
+        for exchange in exchanges:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            try:
+                # RabbitMQ looks at the permission first, then refuses an expiry that is no number.
+                channel.basic_publish(exchange, "", b"", pika.BasicProperties(expiration="never"))
+                channel.close()
+            except pika.exceptions.ChannelClosedByBroker as error:
+                if error.reply_code == 403:
+                    raise BrokerError(
+                        f"broker {redacted(url)}: user {urlsplit(url).username or 'guest'!r} "
+                        f"has no permission to write to exchange {exchange!r}"
+                    ) from None
+            except pika.exceptions.UnroutableError:
+                channel.close()
+    except (pika.exceptions.AMQPError, OSError) as error:
+        raise BrokerError(sentence(error, url)) from None
+    finally:
+        if connection.is_open:
+            connection.close()
 
 
 def parameters(url: str, tls: Tls = PLAIN) -> pika.URLParameters:
@@ -41,12 +82,15 @@ def parameters(url: str, tls: Tls = PLAIN) -> pika.URLParameters:
     try:
         if urlsplit(url).scheme not in ("amqp", "amqps") or not urlsplit(url).hostname:
             raise ValueError
+        _check_heartbeat(url)
         made = pika.URLParameters(url)
     except (ValueError, TypeError):
         raise BrokerError(
             f"broker URL {redacted(url)!r}: expected amqp://user:password@host:port/vhost or amqps://"
         ) from None
-    made.socket_timeout = made.stack_timeout = made.blocked_connection_timeout = 30
+    asked = parse_qs(urlsplit(url).query)
+    for name in _TIMEOUTS - asked.keys():
+        setattr(made, name, _PATIENCE)
     if url.startswith("amqps:"):
         try:
             context = ssl.create_default_context(cafile=tls.ca_file)
@@ -64,7 +108,7 @@ def connect(url: str, tls: Tls = PLAIN) -> pika.BlockingConnection:
     made = parameters(url, tls)
     try:
         return pika.BlockingConnection(made)
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerError(sentence(error, url)) from None
 
 
@@ -79,10 +123,16 @@ def sentence(error: BaseException, url: str) -> str:
 
     if has(socket.gaierror):
         return f"broker {shown}: the host name {parts.hostname!r} cannot be resolved"
+    if has(pika.exceptions.AMQPHeartbeatTimeout):
+        return f"broker {shown}: it missed its heartbeats"
     if has(ConnectionRefusedError):
         return f"broker {shown}: nothing listens there (connection refused)"
-    if tls := has(ssl.SSLError):
-        return f"broker {shown}: TLS failed: {getattr(tls, 'reason', None) or tls}"
+    if isinstance(tls := has(ssl.SSLError), ssl.SSLError):
+        return f"broker {shown}: {_of_tls(tls)}"
+    if has(pika.exceptions.IncompatibleProtocolError):
+        if parts.scheme == "amqps":  # since TLS 1.3 a refused client finds out only now
+            return f"broker {shown}: no AMQP 0-9-1 is spoken there, or {_CLIENT_CERTIFICATE}"
+        return f"broker {shown}: no AMQP 0-9-1 is spoken there, or only over TLS (amqps://)"
     if has(pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
         return f"broker {shown}: the login of user {parts.username or 'guest'!r} was refused"
     if has(pika.exceptions.ProbableAccessDeniedError):
@@ -97,6 +147,28 @@ def sentence(error: BaseException, url: str) -> str:
     if has(TimeoutError) or "imeout" in type(error).__name__:
         return f"broker {shown}: no answer in time"
     return f"broker {shown}: the connection failed: {error or type(error).__name__}"
+
+
+def _of_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted: {error.verify_message}; --ca-file says whom to trust"
+        )
+    reason = error.reason or str(error)
+    if reason == "WRONG_VERSION_NUMBER":
+        return "no TLS is spoken there; amqp:// goes without"
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return _CLIENT_CERTIFICATE
+    return f"TLS failed: {reason}"
+
+
+def _check_heartbeat(url: str) -> None:
+    for text in parse_qs(urlsplit(url).query).get("heartbeat", []):
+        if not text.isdecimal() or int(text) > _LONGEST_HEARTBEAT:
+            raise BrokerError(
+                f"broker URL {redacted(url)!r}: heartbeat {text!r}: "
+                f"expected whole seconds up to {_LONGEST_HEARTBEAT}, 0 for none"
+            )
 
 
 def _unfold(error: BaseException, chain: list[BaseException]) -> None:

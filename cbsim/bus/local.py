@@ -1,116 +1,152 @@
-"""A private RabbitMQ node from the installed rabbitmq-server, and the broker that is at hand.
-
-`python -m cbsim.bus.local COMMAND...` runs a command with CBSIM_BROKER_URL set: to what it was, to
-a broker that answers on localhost, or to a private node that ends with the command.
-"""
+"""A private RabbitMQ node from the installed `rabbitmq-server`."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import select
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
+from cbsim.bus import keeper
 from cbsim.bus.connection import connect
-from cbsim.errors import BrokerError, CbsimError
+from cbsim.errors import BrokerError
 
-__all__ = ["at_hand", "node"]
+__all__ = ["Node", "node"]
 
-_LOCALHOST = "amqp://guest:guest@127.0.0.1:5672/"
+# Before PATH: the distributions' own commands there change to a user who may not read our folder.
 _SERVERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/sbin")
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A running node, and what `rabbitmqctl` needs in its environment to find it."""
+
+    url: str = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
 
 
 @contextmanager
-def at_hand() -> Iterator[str]:
-    """The URL of the broker to use; raises BrokerError when there is none."""
-    given = os.environ.get("CBSIM_BROKER_URL")
-    if given:
-        yield given
-        return
-    try:
-        connect(_LOCALHOST).close()
-    except BrokerError:
-        with node() as url:
-            yield url
-    else:
-        yield _LOCALHOST
+def node(
+    *,
+    port: int = 0,
+    user: str = "cb",
+    password: str | None = None,
+    vhost: str = "/",
+    config: str = "",
+    patience: float = 90.0,
+) -> Iterator[Node]:
+    """A RabbitMQ node of our own: its own ports, data, cookie and name, gone without trace.
 
-
-@contextmanager
-def node(patience: float = 90.0) -> Iterator[str]:
-    """The URL of a RabbitMQ node of our own: its own ports, data, cookie, user and password.
-
-    Raises BrokerError when rabbitmq-server is not installed or does not start.
+    Port 0 is any free one, password None a random one, `config` what else its rabbitmq.conf shall
+    say. Waits up to `patience` seconds for it to answer. Raises BrokerError when rabbitmq-server is
+    not installed or does not start.
     """
-    server = next((f"{folder}/rabbitmq-server" for folder in _SERVERS
-                   if Path(folder, "rabbitmq-server").exists()), None)  # fmt: skip
-    server = server or shutil.which("rabbitmq-server")
-    if server is None:
-        raise BrokerError("rabbitmq-server is not installed: install it, or set CBSIM_BROKER_URL")
-    port, distribution, epmd = _free_ports(3)
-    user, password = "cb", secrets.token_urlsafe(16)
-    with tempfile.TemporaryDirectory(prefix="cbsim-rabbitmq-") as folder:
-        home = Path(folder)
-        home.chmod(0o700)
-        home.joinpath("rabbitmq.conf").write_text(
-            f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {user}\n"
-            f"default_pass = {password}\nlog.file.level = warning\n"
-        )
-        home.joinpath("plugins").write_text("[].\n")
-        environment = os.environ | {
-            "HOME": folder,
-            "ERL_EPMD_PORT": str(epmd),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"cbsim{port}@localhost",
-            "RABBITMQ_NODE_PORT": str(port),
-            "RABBITMQ_DIST_PORT": str(distribution),
-            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
-            "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
-            "RABBITMQ_MNESIA_BASE": str(home / "data"),
-            "RABBITMQ_LOG_BASE": str(home / "log"),
-            "RABBITMQ_PID_FILE": str(home / "pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-setcookie " + secrets.token_hex(16),
-        }
-        home.joinpath("env.conf").touch()
-        with home.joinpath("out").open("wb") as out:
-            process = subprocess.Popen(
-                [server], env=environment, stdout=out, stderr=out, start_new_session=True
-            )
-        url = f"amqp://{user}:{password}@127.0.0.1:{port}/"
-        try:
-            _await(process, url, home / "out", patience)
-            yield url
-        finally:
-            process.terminate()
+    server = _server()
+    password = password or secrets.token_urlsafe(16)
+    for attempt in range(1, _TRIES + 1):
+        with ExitStack() as stack:
             try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                process.wait(5)
-            if shutil.which("epmd"):
-                subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, check=False)
+                started = stack.enter_context(_started(server, port, user, password, vhost, config))
+                _await(started, patience)
+            except BrokerError as error:
+                # A port that was free may be taken by the time that the node wants it.
+                if port or attempt == _TRIES or "eaddrinuse" not in str(error):
+                    raise
+            else:
+                yield started.node
+                return
 
 
-def _await(process: subprocess.Popen[bytes], url: str, out: Path, patience: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Started:
+    node: Node
+    keeper: subprocess.Popen[bytes]
+
+
+def _server() -> str:
+    folders = (Path(folder, "rabbitmq-server") for folder in _SERVERS)
+    found = next((str(path) for path in folders if path.exists()), None)
+    found = found or shutil.which("rabbitmq-server")
+    if found is None:
+        raise BrokerError(
+            "--broker local: rabbitmq-server is not installed; install it, or use embedded"
+        )
+    return found
+
+
+@contextmanager
+def _started(
+    server: str, port: int, user: str, password: str, vhost: str, config: str
+) -> Iterator[_Started]:
+    if port:
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                taken.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise BrokerError(f"--broker local: port {port}: {error.strerror}") from None
+    free, distribution, epmd = _free_ports(3)
+    port = port or free
+    home = Path(tempfile.mkdtemp(prefix="cbsim-rabbitmq-"))
+    environment = os.environ | {
+        "HOME": str(home),
+        "ERL_EPMD_PORT": str(epmd),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"cbsim{port}@localhost",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_PID_FILE": str(home / "pid"),
+    }
+    files = {
+        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {user}\n"
+        f"default_pass = {password}\ndefault_vhost = {vhost}\nlog.file.level = warning\n{config}\n",
+        "plugins": "[].\n",
+        "env.conf": "",
+        ".erlang.cookie": secrets.token_hex(16),
+    }
+    for name, text in files.items():
+        home.joinpath(name).write_text(text)
+        home.joinpath(name).chmod(0o400)
+    command = [sys.executable, "-I", "-S", keeper.__file__, str(home), str(epmd), server]
+    with keeper.kept(command, environment) as process:
+        login = f"{quote(user, '')}:{quote(password, '')}"
+        url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
+        yield _Started(Node(url, environment), process)
+
+
+def _await(started: _Started, patience: float) -> None:
     until = time.monotonic() + patience
     while True:
         try:
-            connect(url).close()
+            connect(started.node.url).close()
             return
         except BrokerError:
-            if process.poll() is not None or time.monotonic() > until:
-                said = out.read_text(errors="replace").strip().splitlines()
-                last = said[-1] if said else "it said nothing"
-                raise BrokerError(f"rabbitmq-server did not start: {last}") from None
-            time.sleep(0.2)
+            if time.monotonic() > until:
+                raise BrokerError(
+                    f"--broker local: rabbitmq-server gave no answer in {patience:.0f} s"
+                ) from None
+        out = started.keeper.stdout
+        assert out is not None
+        # The keeper says something when the node has ended, and how.
+        if select.select([out], [], [], 0.2)[0]:
+            said = out.read().decode(errors="replace") or "it said nothing"
+            raise BrokerError(f"--broker local: rabbitmq-server did not start: {said}") from None
 
 
 def _free_ports(count: int) -> list[int]:
@@ -122,19 +158,3 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
-
-
-def _main() -> int:
-    try:
-        with at_hand() as url:
-            environment = os.environ | {"CBSIM_BROKER_URL": url}
-            return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
-    except CbsimError as error:
-        sys.stderr.write(f"cbsim: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-
-
-if __name__ == "__main__":
-    raise SystemExit(_main())

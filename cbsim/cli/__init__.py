@@ -15,10 +15,13 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "events": "Show everything the server can say.",
+    "fault": "Cause a fault on a served bus: drop, stall, reorder...",
     "generate": "Write messages of one type, without a broker.",
+    "health": "Ask a served bus how it stands; wait until it is ready.",
     "replay": "Publish recorded messages again, byte for byte.",
     "run": "Run a scenario against a broker or into a file.",
     "scenarios": "Show the scenarios that come with cbsim.",
+    "serve": "Be a server's bus: broker, exchanges and a scenario, until stopped.",
     "subscribe": "Show what arrives on the bus, decoded.",
     "tap": "Record everything on the bus, with receive times.",
     "validate": "Check messages against the schemas and rules.",
@@ -48,7 +51,7 @@ class _Lazy(click.Group):
 def _cli() -> None:
     """A test double for the Carbon Black EDR server's notification bus.
 
-    Start with `cbsim run quickstart --broker amqp://guest:guest@localhost/`.
+    Start with `cbsim serve`, and `cbsim subscribe` as it says.
 
     Shell completion: `eval "$(_CBSIM_COMPLETE=bash_source cbsim)"`, likewise zsh and fish.
     """

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import click
 
-from cbsim.bus.connection import Tls
-from cbsim.errors import BrokerError
+from cbsim.bus.connection import Tls, redacted
+from cbsim.bus.provider import OWN
+from cbsim.errors import BrokerError, CbsimError
 
-__all__ = ["Tls", "broker_options", "broker_url", "moment", "scenario_names", "tls_of"]
+__all__ = [
+    "Tls",
+    "broker_options",
+    "broker_url",
+    "given_password",
+    "moment",
+    "scenario_names",
+    "tls_of",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -24,9 +36,12 @@ def broker_options(function: _F) -> _F:
         click.option("--ca-file", metavar="FILE", help="Whom to trust for amqps (PEM)."),
         click.option(
             "--broker",
-            metavar="URL",
+            metavar="BROKER",
             envvar="CBSIM_BROKER_URL",
-            help="amqp://user:password@host:port/vhost, or amqps://.  [env: CBSIM_BROKER_URL]",
+            callback=_with_password,
+            help="amqp://user:password@host:port/vhost, or amqps://; to have one started: "
+            "embedded, local, docker. A password may come from CBSIM_PASSWORD, or from the file "
+            "that CBSIM_PASSWORD_FILE names.  [env: CBSIM_BROKER_URL]",
         ),
     ):
         function = option(function)
@@ -34,10 +49,35 @@ def broker_options(function: _F) -> _F:
 
 
 def broker_url(broker: str | None) -> str:
-    """The URL that was given; raises BrokerError when none was."""
+    """The URL that was given; raises BrokerError when none was, or a broker of our own."""
     if not broker:
         raise BrokerError("no broker: give --broker URL or set CBSIM_BROKER_URL")
+    if broker.partition(":")[0] in OWN:
+        raise BrokerError(
+            f"--broker {redacted(broker)}: nobody else could use a broker that ends with this "
+            "command; give the URL of a running one, such as `cbsim serve` prints"
+        )
     return broker
+
+
+def given_password() -> str | None:
+    """What CBSIM_PASSWORD says, or the file that CBSIM_PASSWORD_FILE names; raises CbsimError."""
+    password, path = os.environ.get("CBSIM_PASSWORD"), os.environ.get("CBSIM_PASSWORD_FILE")
+    if password or not path:
+        return password or None
+    try:
+        return Path(path).read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "no text"
+        raise CbsimError(f"CBSIM_PASSWORD_FILE: cannot read {path}: {why}") from None
+
+
+def _with_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    login, at, rest = (value or "").rpartition("@")
+    if value is None or not login.startswith(("amqp://", "amqps://")) or ":" in login[8:]:
+        return value
+    password = given_password()
+    return value if password is None else f"{login}:{quote(password, safe='')}{at}{rest}"
 
 
 def tls_of(ca_file: str | None, client_cert: str | None, client_key: str | None) -> Tls:

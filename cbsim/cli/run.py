@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from cbsim.bus.connection import redacted
+from cbsim.bus.provider import provide
 from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.sink import NdjsonSink, NullSink, Sink
-from cbsim.cli.options import broker_options, broker_url, moment, scenario_names, tls_of
+from cbsim.cli.options import broker_options, given_password, moment, scenario_names, tls_of
 from cbsim.errors import CbsimError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
@@ -20,11 +20,11 @@ from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import FIXED_START, run
 
-__all__ = ["command"]
+__all__ = ["changed", "command"]
 
 
 @click.command("run", short_help="Run a scenario against a broker or into a file.")
-@click.argument("scenario", shell_complete=scenario_names)
+@click.argument("scenario", envvar="CBSIM_SCENARIO", shell_complete=scenario_names)
 @broker_options
 @click.option(
     "--sink",
@@ -68,16 +68,22 @@ def command(
     The same seed, scenario and --start give the same messages, byte for byte. Ctrl-C ends the run
     cleanly. Exit code 1 when a message could not be confirmed.
     """
-    wanted = _changed(load(scenario), rate, duration, count, seed, server, dialect)
+    wanted = changed(load(scenario), rate, duration, count, seed, server, dialect)
     topology = Topology(
         wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
     )
     target: Sink
-    where = sink
+    where, at = sink, None
     if sink == "amqp":
-        url = broker_url(broker)
-        target = Publisher(url, topology, tls_of(ca_file, client_cert, client_key))
-        where = redacted(url)
+        at = click.get_current_context().with_resource(
+            provide(
+                broker or "auto",
+                tls_of(ca_file, client_cert, client_key),
+                password=given_password(),
+                exchanges=(topology.events, topology.raw),
+            )
+        )
+        target, where = Publisher(at.url, topology, at.tls), at.shown
     elif sink == "null":
         target = NullSink()
     elif sink.startswith("ndjson:"):
@@ -98,6 +104,8 @@ def command(
     finally:
         sink_of_run.close()
     console.summary(report, getattr(target, "republished", 0))
+    if at is not None and not report.interrupted and (left := at.drain()):
+        click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
 
@@ -106,7 +114,7 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def _changed(
+def changed(
     scenario: Scenario,
     rate: str | None,
     duration: str | None,

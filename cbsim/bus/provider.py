@@ -1,0 +1,239 @@
+"""A broker wherever the user is: embedded, a local RabbitMQ, one in Docker, or an existing one.
+
+`python -m cbsim.bus.provider BROKER COMMAND...` runs a command with CBSIM_BROKER_URL set.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from cbsim.bus.connection import PLAIN, Tls, check, redacted
+from cbsim.errors import BrokerError, CbsimError
+from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE
+
+if TYPE_CHECKING:
+    from cbsim.bus.embedded import Faults
+
+__all__ = ["OWN", "Broker", "provide"]
+
+OWN = ("embedded", "local", "docker")
+"""The brokers that are started for us and end with us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that answers: its URL, whom to trust there, and its faults if it can have some."""
+
+    url: str = field(repr=False)
+    tls: Tls = PLAIN
+    own: bool = False
+    """Whether it was started for us and ends with us."""
+    secret: bool = True
+    """Whether its password came from the user, and is not ours to show."""
+    faults: Faults | None = None
+    backlog: Callable[[], int] | None = None
+    """How many messages consumers have yet to take, for a broker that can tell."""
+
+    def drain(self, patience: float = 10.0) -> int:
+        """Wait until consumers have taken and acknowledged everything that is there for them.
+
+        Gives up when nothing changed for `patience` seconds, and returns how many are left. What a
+        consumer took without acknowledging, nobody can know. A broker that cannot tell has 0. A
+        KeyboardInterrupt ends the wait.
+        """
+        if self.backlog is None:
+            return 0
+        left, since = self.backlog(), time.monotonic()
+        with suppress(KeyboardInterrupt):
+            while left and time.monotonic() - since < patience:
+                time.sleep(0.02)
+                before, left = left, self.backlog()
+                if left != before:
+                    since = time.monotonic()
+        return left
+
+    @property
+    def shown(self) -> str:
+        """The URL for a person to use; with its password only where we made that up."""
+        return redacted(self.url) if self.secret else self.url
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    kind: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    user: str = "cb"
+    password: str | None = field(default=None, repr=False)
+    vhost: str = "/"
+    image: str | None = None
+    management: int | None = None
+    tls: Tls = PLAIN
+    exchanges: Sequence[str] = ()
+
+
+@contextmanager
+def provide(
+    broker: str = "auto",
+    tls: Tls = PLAIN,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    password: str | None = None,
+    exchanges: Sequence[str] = (EVENTS_EXCHANGE, RAW_EXCHANGE),
+) -> Iterator[Broker]:
+    """A broker for as long as the context lasts; whatever was started ends with it, or with us.
+
+    | `broker` | what it is |
+    | --- | --- |
+    | `auto` | the URL in CBSIM_BROKER_URL; else `embedded` |
+    | `embedded` | a broker inside this process |
+    | `local` | a private node of the installed rabbitmq-server |
+    | `docker` | a container of RabbitMQ's management image |
+    | `amqp://...`, `amqps://...` | an existing broker where we may publish to `exchanges` |
+
+    The first three can carry more, as a URL does: `embedded://user:password@host:port/vhost`,
+    `local://user:password@:port/vhost`, `docker://image:tag?port=5004&management=15672`. What they
+    leave open is `host`, `port` (0: any free one), and `password` (None: a random one). Raises
+    BrokerError.
+    """
+    if broker == "auto":
+        broker = os.environ.get("CBSIM_BROKER_URL") or "embedded"
+    kind = broker.partition(":")[0]
+    wanted = _Wanted(kind, host, port, password=password, tls=tls, exchanges=exchanges)
+    if kind in OWN:
+        with _PROVIDERS[kind](_parsed(broker, wanted)) as provided:
+            yield provided
+    elif "://" in broker:
+        check(broker, tls, exchanges)
+        yield Broker(broker, tls)
+    else:
+        raise BrokerError(
+            f"broker {redacted(broker)!r}: expected {', '.join(OWN)}, amqp:// or amqps://"
+        )
+
+
+@contextmanager
+def _embedded(wanted: _Wanted) -> Iterator[Broker]:
+    from cbsim.bus.embedded import EmbeddedBroker
+    from cbsim.bus.embedded.backlog import backlog
+
+    with EmbeddedBroker(
+        host=wanted.host,
+        port=wanted.port,
+        user=wanted.user,
+        password=wanted.password,
+        vhost=wanted.vhost,
+    ) as broker:
+        yield Broker(
+            _reachable(broker.url),
+            own=True,
+            secret=bool(wanted.password),
+            faults=broker.faults,
+            backlog=lambda: broker.call(backlog),
+        )
+
+
+def _reachable(url: str) -> str:
+    """The URL as every client understands it: a host to connect to, and the virtual host spelt out.
+
+    By the book, the path `/` is the virtual host of no name, and some clients go by the book.
+    """
+    login, at, rest = url.rpartition("@")
+    host, slash, vhost = rest.partition("/")
+    for wildcard, loopback in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        host = loopback + host.removeprefix(wildcard) if host.startswith(wildcard) else host
+    return f"{login}{at}{host}{slash}{vhost or '%2F'}"
+
+
+@contextmanager
+def _local(wanted: _Wanted) -> Iterator[Broker]:
+    from cbsim.bus.local import node
+
+    with node(
+        port=wanted.port, user=wanted.user, password=wanted.password, vhost=wanted.vhost
+    ) as running:
+        yield Broker(running.url, own=True, secret=bool(wanted.password))
+
+
+@contextmanager
+def _docker(wanted: _Wanted) -> Iterator[Broker]:
+    from cbsim.bus.container import IMAGE, container
+
+    with container(
+        image=wanted.image or IMAGE,
+        port=wanted.port,
+        management_port=wanted.management,
+        user=wanted.user,
+        password=wanted.password,
+        vhost=wanted.vhost,
+    ) as url:
+        yield Broker(url, own=True, secret=bool(wanted.password))
+
+
+_PROVIDERS = {"embedded": _embedded, "local": _local, "docker": _docker}
+
+
+def _parsed(broker: str, wanted: _Wanted) -> _Wanted:
+    """What a word with the form of a URL says instead; raises BrokerError."""
+    if broker == wanted.kind:
+        return wanted
+    try:
+        if not broker.startswith(f"{wanted.kind}://"):
+            raise ValueError
+        parts = urlsplit(broker)
+        return _of_image(parts, wanted) if wanted.kind == "docker" else _of_node(parts, wanted)
+    except (ValueError, KeyError):
+        shape = "docker://image:tag?port=5004&management=15672"
+        if wanted.kind != "docker":
+            shape = f"{wanted.kind}://user:password@host:port/vhost"
+        shown = redacted(broker)
+        raise BrokerError(f"broker {shown!r}: expected {wanted.kind} or {shape}") from None
+
+
+def _of_node(parts: SplitResult, wanted: _Wanted) -> _Wanted:
+    if parts.query or (parts.hostname and wanted.kind == "local"):
+        raise ValueError
+    return replace(
+        wanted,
+        host=parts.hostname or wanted.host,
+        port=wanted.port if parts.port is None else parts.port,
+        user=unquote(parts.username or "") or wanted.user,
+        password=unquote(parts.password or "") or wanted.password,
+        vhost=unquote(parts.path[1:]) or wanted.vhost,
+    )
+
+
+def _of_image(parts: SplitResult, wanted: _Wanted) -> _Wanted:
+    query = parse_qsl(parts.query, strict_parsing=True) if parts.query else []
+    asked = {name: int(value) for name, value in query}
+    port, management = asked.pop("port", wanted.port), asked.pop("management", None)
+    if asked:
+        raise ValueError
+    return replace(
+        wanted, image=parts.netloc + parts.path or None, port=port, management=management
+    )
+
+
+def _main() -> int:
+    try:
+        with provide(sys.argv[1]) as broker:
+            environment = os.environ | {"CBSIM_BROKER_URL": broker.url}
+            return subprocess.run(sys.argv[2:], env=environment, check=False).returncode
+    except CbsimError as error:
+        sys.stderr.write(f"cbsim: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main())

@@ -1,0 +1,177 @@
+"""`cbsim serve`: a Carbon Black server's bus, until stopped."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from cbsim.bus.connection import redacted
+from cbsim.bus.embedded import FAULTS, Faults
+from cbsim.bus.provider import Broker, provide
+from cbsim.cli.options import broker_options, given_password, scenario_names, tls_of
+from cbsim.errors import CbsimError
+from cbsim.report.endpoint import Endpoint, Health
+
+if TYPE_CHECKING:
+    from cbsim.scenario.runner import Progress
+
+__all__ = ["HEALTH_PORT", "command"]
+
+HEALTH_PORT = 15004
+_PORT = 5004
+
+
+@click.command("serve", short_help="Be a server's bus: broker, exchanges and a scenario.")
+@click.argument(
+    "scenario",
+    envvar="CBSIM_SCENARIO",
+    default="steady-state",
+    required=False,
+    shell_complete=scenario_names,
+)
+@broker_options
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_PORT,
+    show_default=True,
+    help="Port of a broker of our own; 0 is any free one.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the embedded broker and the health endpoint.",
+)
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    default=HEALTH_PORT,
+    show_default=True,
+    help="Port of the health endpoint; 0 is any free one.",
+)
+@click.option(
+    "--token",
+    envvar="CBSIM_TOKEN",
+    metavar="TOKEN",
+    help="Wanted from whom asks for faults.  [env: CBSIM_TOKEN]",
+)
+@click.option("--rate", metavar="RATE", help="Instead of the phases' rates: 500/s, 30/min or max.")
+@click.option("--seed", type=int, help="Instead of the scenario's seed.")
+@click.option("--server", metavar="VERSION", help="4.2, 5.2, 6.x or 7.x.")
+@click.option("--dialect", help="documented or observed.")
+@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
+def command(
+    scenario: str,
+    broker: str | None,
+    ca_file: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    port: int,
+    host: str,
+    health_port: int,
+    token: str | None,
+    rate: str | None,
+    seed: int | None,
+    server: str | None,
+    dialect: str | None,
+    passive: bool,
+) -> None:
+    """Be a Carbon Black server's bus until stopped: a broker, its exchanges, SCENARIO on and on.
+
+    The broker is the embedded one on port 5004, unless --broker says otherwise. SCENARIO is as for
+    `cbsim run`; its phases repeat, the clock in its messages goes on. `GET /health` at the health
+    endpoint answers 200 once consumers can bind; `cbsim fault` asks it for faults.
+    """
+    from cbsim.bus.publisher import Publisher, Topology
+    from cbsim.cli.run import changed
+    from cbsim.scenario.endless import run_endlessly
+    from cbsim.scenario.loader import load
+
+    hold = click.get_current_context().with_resource
+    wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
+    bus = wanted.bus
+    topology = Topology(bus.events, bus.raw, bus.durable, bus.passive or passive)
+    try:
+        at = hold(
+            provide(
+                broker or "embedded",
+                tls_of(ca_file, client_cert, client_key),
+                host=host,
+                port=port,
+                password=given_password(),
+                exchanges=(topology.events, topology.raw),
+            )
+        )
+        health = Health("starting", scenario, redacted(at.url))
+        faults = None if at.faults is None else _OfConsumers(at.faults)
+        endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
+        _stop_on_signals(at)
+        publisher = Publisher(at.url, topology, at.tls)
+        health.status = "ready"
+        _say(at, scenario, wanted.seed, endpoint.url)
+
+        def tell(progress: Progress) -> None:
+            health.sent, health.confirmed = progress.sent, progress.confirmed
+            health.rate, health.behind = round(progress.rate, 1), round(progress.lag, 3)
+
+        try:
+            report = run_endlessly(wanted, publisher, datetime.now(UTC), on_progress=tell)
+        finally:
+            publisher.close()
+    except KeyboardInterrupt:
+        return
+    click.echo(f"{report.sent:,} sent, {report.confirmed:,} confirmed", err=True)
+    if report.confirmed < report.sent:
+        raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
+
+
+def _stop_on_signals(at: Broker) -> None:
+    def stop(*_: object) -> None:
+        if at.faults is not None:
+            at.faults.clear()  # a blocked publisher would wait for its confirms without end
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+class _OfConsumers:
+    """Faults that leave our own publisher alone, unless they are for a connection by its name."""
+
+    _SELECTORS = frozenset({"connection", "queue", "consumer"})
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults, self.active = faults, faults.active
+
+    def apply(self, name: str, **parameters: Any) -> int:
+        fault = FAULTS.get(name)
+        selects = fault and "queue" in {one.name for one in fault.parameters}
+        if selects and not self._SELECTORS & parameters.keys():
+            parameters["queue"] = "*"
+        return self._faults.apply(name, **parameters)
+
+
+def _say(at: Broker, scenario: str, seed: int, endpoint: str) -> None:
+    parts = urlsplit(at.url)
+    password = "as given" if at.secret else unquote(parts.password or "")
+    subscribe = f"cbsim subscribe --broker {shlex.quote(at.shown)}"
+    if at.secret and given_password() is None:
+        subscribe = f"CBSIM_PASSWORD=... {subscribe}"
+    lines = {
+        "broker": at.shown,
+        "user": unquote(parts.username or "guest"),
+        "password": password,
+        "scenario": f"{scenario}, seed {seed}",
+        "health": f"{endpoint}/health",
+        "subscribe": subscribe,
+    }
+    for name, text in lines.items():
+        click.echo(f"{name:<10} {text}")
+    sys.stdout.flush()
