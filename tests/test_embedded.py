@@ -130,12 +130,13 @@ def test_nobody_gets_in_without_the_password() -> None:
             connect(f"amqp://guest:guest@127.0.0.1:{broker.port}/")
 
 
-def test_publishers_wait_before_memory_runs_out_and_go_on_when_there_is_room() -> None:
+@pytest.mark.parametrize("prefetch", [1, 0], ids=["one at a time", "all at once"])
+def test_publishers_wait_before_memory_runs_out_and_go_on_when_there_is_room(prefetch: int) -> None:
     limit, body, count = 2_000_000, b"x" * 10_000, 1_000
     with EmbeddedBroker(memory_limit=limit) as broker, opened(broker) as consuming:
         consumer = consuming.channel()
         consumer.queue_declare("q")
-        consumer.basic_qos(prefetch_count=1)
+        consumer.basic_qos(prefetch_count=prefetch)
         consumer.basic_consume("q", lambda *_: None)
         publishing = opened(broker)
         heard: list[str] = []
@@ -157,14 +158,14 @@ def test_publishers_wait_before_memory_runs_out_and_go_on_when_there_is_room() -
         thread = threading.Thread(target=publish, daemon=True)
         thread.start()
         wait(lambda: broker.memory > limit)
-        time.sleep(0.3)
+        consuming.process_data_events(0.3)
         # What one read of the socket brings may come on top.
         assert limit < broker.memory < limit + 400_000
-        assert broker.queues["q"].unacked == 1
+        assert bool(broker.queues["q"].ready) == bool(prefetch)
         while thread.is_alive():
             # A connection that is not read from cannot take part in its own relief.
-            consumer.queue_purge("q")
-            thread.join(0.01)
+            consumer.basic_ack(0, multiple=True)
+            consuming.process_data_events(0.01)
         assert not failed
         publishing.process_data_events(0.1)
         assert heard[:2] == ["low on memory", "unblocked"]
@@ -224,6 +225,27 @@ def test_queues_it_does_not_have(arguments: dict[str, Any], text: str) -> None:
             opened(broker).channel().queue_declare("q", arguments=arguments)
         assert (refused.value.reply_code, refused.value.reply_text) == (
             540, f"NOT_IMPLEMENTED - {text}")  # fmt: skip
+
+
+def test_it_has_no_direct_reply_to() -> None:
+    with EmbeddedBroker() as broker:
+        with pytest.raises(ConnectionClosedByBroker) as refused:
+            opened(broker).channel().basic_consume("amq.rabbitmq.reply-to", print, auto_ack=True)
+        assert refused.value.reply_code == 540
+
+
+def test_memory_counts_every_place_a_message_has() -> None:
+    with EmbeddedBroker() as broker, opened(broker) as connection:
+        channel = connection.channel()
+        for number in range(100):
+            channel.queue_declare(f"q{number}")
+            channel.queue_bind(f"q{number}", "amq.fanout")
+        channel.confirm_delivery()
+        channel.basic_publish("amq.fanout", "", b"x" * 100_000)
+        assert 110_000 < broker.memory < 150_000
+        for number in range(100):
+            channel.queue_delete(f"q{number}")
+        assert broker.memory == 0
 
 
 def test_it_has_no_transactions() -> None:

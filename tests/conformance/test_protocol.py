@@ -55,6 +55,12 @@ WRONG: dict[str, tuple[Steps, tuple[int, str, int, int]]] = {
     "a string that is cut short": (
         lambda raw: raw.frame(1, 1, b"\0\x32\0\x0a\0\0\x09abc"),
         (501, "FRAME_ERROR - cannot decode <<0,0,9,97,98,99>>", 50, 10)),
+    "a publish that is cut short": (
+        lambda raw: raw.frame(1, 1, b"\0\x3c\0\x28\0\0\x02ab"),
+        (501, "FRAME_ERROR - cannot decode <<0,0,2,97,98>>", *PUBLISHED)),
+    "an ack that is cut short": (
+        lambda raw: raw.frame(1, 1, b"\0\x3c\0\x50\0\0\0\x01"),
+        (501, "FRAME_ERROR - cannot decode <<0,0,0,1>>", 60, 80)),
     "a name that is no UTF-8": (
         lambda raw: raw.frame(1, 1, b"\0\x32\0\x0a\0\0\x02\xff\xfe\x08\0\0\0\0"),
         (501, "FRAME_ERROR - Malformed UTF-8 in shortstr", 0, 0)),

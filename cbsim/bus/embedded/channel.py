@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import struct
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pamqp import base, commands
 
+from cbsim.bus.embedded.consumer import Consumer, Unacked
 from cbsim.bus.embedded.content import Content
 from cbsim.bus.embedded.declaration import (
     LONGEST,
-    check_exchange,
-    check_queue,
-    same_exchange,
-    same_queue,
 )
 from cbsim.bus.embedded.error import (
     AmqpError,
@@ -29,114 +23,20 @@ from cbsim.bus.embedded.error import (
     precondition_failed,
     resource_locked,
 )
-from cbsim.bus.embedded.exchange import Binding, Exchange, exchange_of
-from cbsim.bus.embedded.frame import END, FRAME_HEAD, METHOD, arguments_of, method_frame, shortstr
+from cbsim.bus.embedded.frame import arguments_of, method_frame
 from cbsim.bus.embedded.message import SPECIAL, Entry, Message, Properties
+from cbsim.bus.embedded.names import unique
 from cbsim.bus.embedded.queue import Queue
 from cbsim.bus.embedded.table import Field
+from cbsim.bus.embedded.topology import TOPOLOGY
 from cbsim.bus.embedded.vhost import Route
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.connection import Connection
 
-__all__ = ["Channel", "Consumer"]
+__all__ = ["Channel"]
 
 _Basic, _Queue, _Exchange = commands.Basic, commands.Queue, commands.Exchange
-_DELIVER = b"\x00\x3c\x00\x3c"
-_DELIVERY = struct.Struct(">QB")
-
-
-class Unacked(NamedTuple):
-    """A message that a client has and did not settle; from a get when there is no consumer."""
-
-    consumer: Consumer | None
-    queue: Queue
-    entry: Entry
-
-
-class Consumer:
-    """One basic.consume."""
-
-    __slots__ = (
-        "cancelled",
-        "channel",
-        "connection",
-        "held",
-        "limit",
-        "no_ack",
-        "parked",
-        "prefix",
-        "priority",
-        "queue",
-        "tag",
-        "unacked",
-    )
-
-    def __init__(
-        self, channel: Channel, queue: Queue, tag: str, *, no_ack: bool, priority: int
-    ) -> None:
-        self.channel = channel
-        self.connection = channel.connection
-        self.queue = queue
-        self.tag = tag
-        self.no_ack = no_ack
-        self.priority = priority
-        self.limit: int = channel.prefetch
-        self.unacked = 0
-        self.parked = False
-        self.cancelled = False
-        self.held: list[Entry] = []
-        """What a fault keeps from it for now."""
-        self.prefix = _DELIVER + shortstr(tag)
-
-    def blocked(self) -> bool:
-        """Whether it can be sent nothing now."""
-        if not self.connection.writable:
-            return True
-        if self.no_ack:
-            return False
-        channel = self.channel
-        return bool(
-            (self.limit and self.unacked >= self.limit)
-            or (channel.limit and channel.outstanding >= channel.limit)
-        )
-
-    def deliver(self, entry: Entry) -> None:
-        """Send a message that it may be sent."""
-        if not self.no_ack:
-            self.unacked += 1
-            self.channel.outstanding += 1
-        self.send(entry)
-
-    def reserve(self) -> None:
-        """Count a message as sent that is sent later."""
-        if not self.no_ack:
-            self.unacked += 1
-            self.channel.outstanding += 1
-
-    def send(self, entry: Entry) -> None:
-        """Send a message that is counted as sent already."""
-        channel, message, connection = self.channel, entry.message, self.connection
-        channel.delivery_tag = tag = channel.delivery_tag + 1
-        if self.no_ack:
-            channel.vhost.release((message,))
-        else:
-            channel.unacked[tag] = Unacked(self, self.queue, entry)
-        number, prefix, address = channel.number, self.prefix, message.address
-        connection.write(
-            FRAME_HEAD.pack(METHOD, number, len(prefix) + 9 + len(address))
-            + prefix
-            + _DELIVERY.pack(tag, entry.redelivered)
-            + address
-            + END
-            + message.content(number, connection.frame_max)
-        )
-
-    def cancelled_by_broker(self) -> None:
-        """Its queue is gone, or a fault ends it: tell it, where it understands that."""
-        self.channel.drop(self)
-        if self.connection.capable("consumer_cancel_notify"):
-            self.channel.send(_Basic.Cancel(self.tag, nowait=True))
 
 
 class Channel:
@@ -159,7 +59,7 @@ class Channel:
         self.closing = False
         self.content: Content | None = None
         """The message at hand, when not all of it is here yet."""
-        self._queue = ""
+        self.last_queue = ""
 
     def send(self, made: base.Frame) -> None:
         """Send a method."""
@@ -199,6 +99,33 @@ class Channel:
             self.outstanding -= len(held)
         consumer.queue.requeue(held, delivered=False)
         consumer.queue.remove(consumer)
+
+    # The queues that methods name.
+
+    def named(self, name: str) -> str:
+        """A queue's name; the channel's last queue when it is empty. Raises AmqpError."""
+        if not name and not self.last_queue:
+            raise not_found("no previously declared queue")
+        return name or self.last_queue
+
+    def accessible(self, name: str) -> Queue:
+        """The queue that a method names; raises AmqpError."""
+        return self.reachable(self.named(name))
+
+    def reachable(self, name: str) -> Queue:
+        """The queue of that name, unless it is another connection's own; raises AmqpError."""
+        queue = self.vhost.queue(name)
+        if queue.owner is not None and queue.owner is not self.connection:
+            raise self.locked(queue)
+        return queue
+
+    def locked(self, queue: Queue) -> AmqpError:
+        """The error of a queue that is another connection's own, or should be ours and is not."""
+        return resource_locked(
+            f"cannot obtain exclusive access to locked queue '{queue.name}' in vhost "
+            f"'{self.vhost.name}'. It could be originally declared on another connection or the "
+            "exclusive property value does not match that of the original declaration."
+        )
 
     # Publishing.
 
@@ -375,12 +302,14 @@ class Channel:
         if asked.consumer_tag in self.consumers:
             raise not_allowed(f"attempt to reuse consumer tag '{asked.consumer_tag}'")
         arguments = arguments_of(asked, payload)
-        queue = self._accessible(asked.queue)
+        if asked.queue == "amq.rabbitmq.reply-to":
+            raise not_implemented("direct reply-to is not part of the embedded broker")
+        queue = self.accessible(asked.queue)
         if queue.exclusive is not None or (asked.exclusive and queue.consumers):
             raise access_refused(
                 f"queue '{queue.name}' in vhost '{self.vhost.name}' in exclusive use"
             )
-        tag = asked.consumer_tag or "amq.ctag-" + _unique()
+        tag = asked.consumer_tag or "amq.ctag-" + unique()
         priority = arguments.get("x-priority", Field("I", 0))
         if priority.number is None:
             raise precondition_failed(
@@ -403,7 +332,7 @@ class Channel:
             self.send(_Basic.CancelOk(asked.consumer_tag))
 
     def _basic_get(self, asked: commands.Basic.Get, _: bytes) -> None:
-        queue = self._accessible(asked.queue)
+        queue = self.accessible(asked.queue)
         entry = queue.take()
         if entry is None:
             self.send(_Basic.GetEmpty())
@@ -430,180 +359,6 @@ class Channel:
         if not asked.active:
             raise not_implemented("active=false")
         self.send(commands.Channel.FlowOk(True))
-
-    def _exchange_declare(self, asked: commands.Exchange.Declare, payload: bytes) -> None:
-        name, vhost = asked.exchange, self.vhost
-        if asked.passive:
-            _no_default(name)
-            vhost.exchange(name)
-        else:
-            kind = exchange_of(asked.exchange_type)
-            _no_default(name)
-            arguments = arguments_of(asked, payload)
-            found = vhost.exchanges.get(name)
-            if found is None:
-                check_exchange(name, arguments, vhost.name)
-                made = kind(
-                    name,
-                    durable=asked.durable,
-                    auto_delete=asked.auto_delete,
-                    internal=asked.internal,
-                    arguments=arguments,
-                )
-                vhost.add_exchange(made)
-            else:
-                same_exchange(found, asked, arguments, vhost.name)
-        if not asked.nowait:
-            self.send(_Exchange.DeclareOk())
-
-    def _exchange_delete(self, asked: commands.Exchange.Delete, _: bytes) -> None:
-        name = asked.exchange
-        _no_default(name)
-        if name.startswith("amq."):
-            raise access_refused(
-                f"deletion of system exchange '{name}' in vhost '{self.vhost.name}' not allowed"
-            )
-        found = self.vhost.exchanges.get(name)
-        if found is not None:
-            if asked.if_unused and found.bindings:
-                raise precondition_failed(f"exchange '{name}' in vhost '{self.vhost.name}' in use")
-            self.vhost.delete_exchange(found)
-        if not asked.nowait:
-            self.send(_Exchange.DeleteOk())
-
-    def _exchange_bind(self, asked: commands.Exchange.Bind, payload: bytes) -> None:
-        _no_default(asked.source)
-        _no_default(asked.destination)
-        self._exchange(asked.source)
-        self._bind(asked.source, self._exchange(asked.destination), asked, payload)
-        if not asked.nowait:
-            self.send(_Exchange.BindOk())
-
-    def _exchange_unbind(self, asked: commands.Exchange.Unbind, payload: bytes) -> None:
-        _no_default(asked.source)
-        _no_default(asked.destination)
-        destination = self.vhost.exchanges.get(asked.destination)
-        if destination is not None:
-            self._unbind(asked.source, destination, asked, payload)
-        if not asked.nowait:
-            self.send(_Exchange.UnbindOk())
-
-    def _exchange(self, name: str) -> Exchange:
-        _no_default(name)
-        return self.vhost.exchange(name)
-
-    def _queue_declare(self, asked: commands.Queue.Declare, payload: bytes) -> None:
-        vhost, arguments = self.vhost, arguments_of(asked, payload)
-        name = asked.queue or ""
-        if asked.passive:
-            queue = self._reachable(name)
-            queue.renew()
-        else:
-            found = vhost.queues.get(name)
-            if found is None:
-                check_queue(name, arguments, vhost.name)
-                queue = Queue(
-                    vhost,
-                    name or "amq.gen-" + _unique(),
-                    durable=asked.durable,
-                    owner=self.connection if asked.exclusive else None,
-                    auto_delete=asked.auto_delete,
-                    arguments=arguments,
-                )
-                vhost.add_queue(queue)
-            else:
-                queue = found
-                if queue.owner is not (self.connection if asked.exclusive else None):
-                    raise self._locked(queue)
-                same_queue(queue, asked, arguments, vhost.name)
-                queue.renew()
-        self._queue = queue.name
-        if not asked.nowait:
-            self.send(_Queue.DeclareOk(queue.name, len(queue.ready), len(queue.consumers)))
-
-    def _queue_bind(self, asked: commands.Queue.Bind, payload: bytes) -> None:
-        name = self._named(asked.queue)
-        if not asked.queue and not asked.routing_key:
-            asked.routing_key = name
-        if name not in self.vhost.queues:
-            self._exchange(asked.exchange)
-        self._bind(asked.exchange, self._reachable(name), asked, payload)
-        if not asked.nowait:
-            self.send(_Queue.BindOk())
-
-    def _queue_unbind(self, asked: commands.Queue.Unbind, payload: bytes) -> None:
-        name = self._named(asked.queue)
-        if not asked.queue and not asked.routing_key:
-            asked.routing_key = name
-        _no_default(asked.exchange)
-        queue = self.vhost.queues.get(name)
-        if queue is not None:
-            self._unbind(asked.exchange, queue, asked, payload)
-        self.send(_Queue.UnbindOk())
-
-    def _queue_purge(self, asked: commands.Queue.Purge, _: bytes) -> None:
-        count = self._accessible(asked.queue).purge()
-        if not asked.nowait:
-            self.send(_Queue.PurgeOk(count))
-
-    def _queue_delete(self, asked: commands.Queue.Delete, _: bytes) -> None:
-        count = 0
-        if self._named(asked.queue) in self.vhost.queues:
-            queue = self._accessible(asked.queue)
-            where = f"queue '{queue.name}' in vhost '{self.vhost.name}'"
-            if asked.if_unused and queue.consumers:
-                raise precondition_failed(f"{where} in use")
-            if asked.if_empty and queue.ready:
-                raise precondition_failed(f"{where} not empty")
-            count = self.vhost.delete_queue(queue)
-        if not asked.nowait:
-            self.send(_Queue.DeleteOk(count))
-
-    def _bind(self, source: str, destination: Queue | Exchange, asked: Any, payload: bytes) -> None:
-        exchange = self._exchange(source)
-        exchange.bind(Binding(destination, asked.routing_key, arguments_of(asked, payload)))
-        self.vhost.routes.clear()
-
-    def _unbind(
-        self, source: str, destination: Queue | Exchange, asked: Any, payload: bytes
-    ) -> None:
-        exchange = self.vhost.exchanges.get(source)
-        binding = Binding(destination, asked.routing_key, arguments_of(asked, payload))
-        if exchange is not None and binding.identity in exchange.bindings:
-            if isinstance(destination, Queue):
-                self._reachable(destination.name)
-            exchange.unbind(binding)
-            self.vhost.unbound(exchange)
-
-    def _named(self, name: str) -> str:
-        if not name and not self._queue:
-            raise not_found("no previously declared queue")
-        return name or self._queue
-
-    def _accessible(self, name: str) -> Queue:
-        return self._reachable(self._named(name))
-
-    def _reachable(self, name: str) -> Queue:
-        queue = self.vhost.queue(name)
-        if queue.owner is not None and queue.owner is not self.connection:
-            raise self._locked(queue)
-        return queue
-
-    def _locked(self, queue: Queue) -> AmqpError:
-        return resource_locked(
-            f"cannot obtain exclusive access to locked queue '{queue.name}' in vhost "
-            f"'{self.vhost.name}'. It could be originally declared on another connection or the "
-            "exclusive property value does not match that of the original declaration."
-        )
-
-
-def _no_default(name: str) -> None:
-    if not name:
-        raise access_refused("operation not permitted on the default exchange")
-
-
-def _unique() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
 
 
 def _milliseconds(expiration: str) -> int:
@@ -636,13 +391,5 @@ _HANDLERS: Mapping[type[base.Frame], Callable[[Channel, Any, bytes], None]] = {
     commands.Basic.Get: Channel._basic_get,
     commands.Confirm.Select: Channel._confirm_select,
     commands.Channel.Flow: Channel._channel_flow,
-    commands.Exchange.Declare: Channel._exchange_declare,
-    commands.Exchange.Delete: Channel._exchange_delete,
-    commands.Exchange.Bind: Channel._exchange_bind,
-    commands.Exchange.Unbind: Channel._exchange_unbind,
-    commands.Queue.Declare: Channel._queue_declare,
-    commands.Queue.Bind: Channel._queue_bind,
-    commands.Queue.Unbind: Channel._queue_unbind,
-    commands.Queue.Purge: Channel._queue_purge,
-    commands.Queue.Delete: Channel._queue_delete,
+    **TOPOLOGY,
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pamqp import base, commands
 
@@ -18,6 +19,7 @@ from cbsim.bus.embedded.error import (
     bad_frame,
     channel_error,
     command_invalid,
+    internal_error,
     not_allowed,
     not_implemented,
     out_of_place,
@@ -32,8 +34,8 @@ from cbsim.bus.embedded.frame import (
     METHOD,
     UnknownMethodError,
     method,
-    method_frame,
 )
+from cbsim.bus.embedded.outlet import Outlet
 from cbsim.bus.embedded.vhost import Route
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["CHANNEL_MAX", "FRAME_MAX", "Connection"]
 
 CHANNEL_MAX, FRAME_MAX, _FRAME_MIN = 2047, 131072, 4096
+_LOGGER = logging.getLogger(__name__)
 _PROTOCOL = b"AMQP\x00\x00\x09\x01"
 _PUBLISH, _ACK = b"\x00\x3c\x00\x28", b"\x00\x3c\x00\x50"
 _HEADER_FRAME = struct.Struct(">BHIHHQH")
@@ -49,41 +52,24 @@ _HEADER_FRAME = struct.Struct(">BHIHHQH")
 _IDS = struct.Struct(">HH")
 _TAG = struct.Struct(">QB")
 _BEAT = FRAME_HEAD.pack(HEARTBEAT, 0, 0) + END
-_FLUSH_AT = 1 << 16
-_WRITE_HIGH = 1 << 18
-_MOST_UNSENT = 1 << 24
-"""From here on a client that reads nothing is not read from either."""
 _HANDSHAKE, _FAREWELL = 10.0, 5.0
 """How long a client may take, seconds."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(Outlet):
     """One client."""
 
     def __init__(self, server: Server) -> None:
-        self.server = server
-        self.vhost = server.vhost
-        self.loop = server.loop
+        super().__init__(server)
         self.name = self.given_name = ""
         self.user = ""
-        self.channels: dict[int, Channel] = {}
         self.confirming: set[Channel] = set()
         self.frame_max = FRAME_MAX
         self.channel_max = CHANNEL_MAX
-        self.writable = True
-        self.client: dict[str, Any] = {}
         self.beating = True
-        self.blocked = False
-        self._state = "header"
-        self._out: list[bytes] = []
-        self._out_size = 0
-        self._tail = b""
         self._at = self._from = 0
         self._published = False
-        self.stalled = False
-        self._full = False
-        self._held_back = False
-        self._received = self._sent = False
+        self._received = False
         self._silent = 0
         self._heartbeat = 0
         self._beat: asyncio.TimerHandle | None = None
@@ -93,8 +79,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
-        self.transport: Any = transport
-        transport.set_write_buffer_limits(high=_WRITE_HIGH)  # type: ignore[attr-defined]
+        super().connection_made(transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.name = f"{peer[0]}:{peer[1]} -> {own[0]}:{own[1]}"
         self.server.connections[self] = None
@@ -103,11 +88,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes have come: whole frames are handled, the rest waits."""
         self._received = True
-        if self._tail:
-            data = self._tail + data
-            self._tail = b""
-        if self.blocked or self.stalled or self._held_back:
-            self._tail = data
+        if self.tail:
+            data = self.tail + data
+            self.tail = b""
+        if self.paused:
+            self.tail = data
             return
         self._at = 0
         while True:
@@ -118,7 +103,10 @@ class Connection(asyncio.Protocol):
                 self._failed(data, error)
             except UnknownMethodError:
                 self._leave()
-        self._tail = data[self._at :] if self._at < len(data) else b""
+            except Exception:
+                _LOGGER.exception("the embedded broker failed; it closes connection %s", self.name)
+                self.close(internal_error())
+        self.tail = data[self._at :] if self._at < len(data) else b""
         for channel in self.confirming:
             channel.confirm(channel.published)
         self.confirming.clear()
@@ -131,7 +119,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: its queues and messages go back."""
         del exc
-        self._state = "closed"
+        self.state = "closed"
         self.writable = False
         for timer in (self._beat, self._deadline):
             if timer is not None:
@@ -140,57 +128,11 @@ class Connection(asyncio.Protocol):
         self.server.connections.pop(self, None)
         self.vhost.settle()
 
-    def pause_writing(self) -> None:
-        """The client does not keep up."""
-        self._full = True
-        self.writable = False
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        self._full = False
-        self._write_on()
-
-    # Out.
-
-    def write(self, data: bytes) -> None:
-        """Queue a frame; what is queued is sent when the input at hand is done."""
-        if self._state == "closed":
-            return
-        if not self._out:
-            self.vhost.unflushed.append(self)
-        self._out.append(data)
-        self._out_size += len(data)
-        if self._out_size > _FLUSH_AT:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what is queued."""
-        if self.stalled:
-            self.writable = False
-            return
-        if not self._out:
-            return
-        self._sent = True
-        self.transport.write(b"".join(self._out))
-        self._out.clear()
-        self._out_size = 0
-        if not self.writable and self.transport.get_write_buffer_size() > _MOST_UNSENT:
-            self._hold_back(True)
-
-    def send(self, made: base.Frame) -> None:
-        """Send a method of channel 0."""
-        self.write(method_frame(0, made))
-
-    def capable(self, name: str) -> bool:
-        """Whether the client says that it understands an extension."""
-        found = self.client.get("capabilities")
-        return isinstance(found, dict) and bool(found.get(name))
-
     def close(self, error: AmqpError, class_id: int = 0, method_id: int = 0) -> None:
         """Close by the protocol: tell why, and give the client a moment to answer."""
-        if self._state in ("closing", "closed"):
+        if self.state in ("closing", "closed"):
             return
-        self._state = "closing"
+        self.state = "closing"
         self._give_back()
         self.send(commands.Connection.Close(error.code, error.reply_text, class_id, method_id))
         self.flush()
@@ -202,8 +144,7 @@ class Connection(asyncio.Protocol):
             self.close(AmqpError(320, "dropped by a fault"))
             return
         self.flush()
-        self._state = "closed"
-        self.writable = False
+        self.discard()
         self._give_back()
         if how == "reset":
             self.transport.get_extra_info("socket").setsockopt(
@@ -213,86 +154,18 @@ class Connection(asyncio.Protocol):
         else:
             if how == "mid-frame":
                 self.transport.write(FRAME_HEAD.pack(METHOD, 1, 100) + b"\x00\x3c\x00\x3c")
-            self.transport.close()
+            self._end()
 
     def abort(self) -> None:
         """Cut the connection; what was queued is lost."""
-        self._state = "closed"
-        self.writable = False
-        self._out.clear()
-        self._out_size = 0
+        self.discard()
         self.transport.abort()
-
-    # Publishers wait.
-
-    def block(self) -> None:
-        """Stop reading: memory is short."""
-        if self.blocked or self._state != "open":
-            return
-        self.blocked = True
-        if self.capable("connection.blocked"):
-            self.send(commands.Connection.Blocked(self.server.alarm_reason))
-            self.flush()
-        self._pace()
-
-    def unblock(self) -> None:
-        """Read on."""
-        if not self.blocked:
-            return
-        self.blocked = False
-        if self.capable("connection.blocked") and self._state == "open":
-            self.send(commands.Connection.Unblocked())
-            self.flush()
-        self._read_on()
-
-    def stall(self, stalled: bool) -> None:
-        """Neither read nor write, or do so again."""
-        if stalled == self.stalled:
-            return
-        self.stalled = stalled
-        if stalled:
-            self.writable = False
-            self._pace()
-        else:
-            self.flush()
-            self._write_on()
-            self._read_on()
-
-    def _write_on(self) -> None:
-        if self._full or self.stalled or self._state == "closed":
-            return
-        self.writable = True
-        self._hold_back(False)
-        for channel in self.channels.values():
-            channel.wake()
-        self.vhost.settle()
-
-    def _hold_back(self, held: bool) -> None:
-        if held != self._held_back:
-            self._held_back = held
-            if held:
-                self._pace()
-            else:
-                self._read_on()
-
-    def _read_on(self) -> None:
-        self._pace()
-        if self._tail:
-            self.loop.call_soon(self.data_received, b"")
-
-    def _pace(self) -> None:
-        if self.transport.is_closing():
-            return
-        if self.blocked or self.stalled or self._held_back:
-            self.transport.pause_reading()
-        else:
-            self.transport.resume_reading()
 
     # In.
 
     def _frames(self, data: bytes) -> None:
         """Handle the frames in `data` from `_at` on; leaves `_at` behind the last whole one."""
-        if self._state == "header" and not self._greeted(data):
+        if self.state == "header" and not self._greeted(data):
             return
         at, size = self._at, len(data)
         channels, route_of = self.channels, self.vhost.route
@@ -314,7 +187,7 @@ class Connection(asyncio.Protocol):
             self._at = end + 1
             if kind == METHOD:
                 index = data[at + 7 : at + 11]
-                if index in (_PUBLISH, _ACK):
+                if index == _PUBLISH or (index == _ACK and length == 13):
                     channel = channels.get(number)
                     if channel is not None and not channel.closing and not channel.content:
                         if index == _ACK:
@@ -351,9 +224,9 @@ class Connection(asyncio.Protocol):
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         """Handle a frame that is not of the common kind."""
-        if self._state == "closed":
+        if self.state == "closed":
             return
-        if self._state == "closing":
+        if self.state == "closing":
             self._closing(kind, number, payload)
         elif kind not in (METHOD, HEADER, BODY) and (kind != HEARTBEAT or payload):
             raise bad_frame(kind, payload, "unknown_frame")
@@ -362,7 +235,7 @@ class Connection(asyncio.Protocol):
                 self._negotiate(method(payload))
             elif kind != HEARTBEAT:
                 raise out_of_place(kind, payload)
-        elif self._state != "open":
+        elif self.state != "open":
             raise channel_error("a channel before the connection is open")
         elif kind == METHOD:
             self._method(number, payload)
@@ -423,13 +296,13 @@ class Connection(asyncio.Protocol):
             return False
         if data[:8] != _PROTOCOL:
             self._at = len(data)
-            self._state = "closing"
+            self.state = "closing"
             self.write(_PROTOCOL)
             self.flush()
-            self.transport.close()
+            self._end()
             return False
         self._at = 8
-        self._state = "start"
+        self.state = "start"
         self.send(
             commands.Connection.Start(
                 server_properties=self.server.properties,
@@ -441,25 +314,25 @@ class Connection(asyncio.Protocol):
 
     def _negotiate(self, asked: base.Frame) -> None:
         if isinstance(asked, commands.Connection.Close):
-            self._state = "closing"
+            self.state = "closing"
             self._give_back()
             self.send(commands.Connection.CloseOk())
             self.flush()
-            self.transport.close()
-        elif self._state == "start" and isinstance(asked, commands.Connection.StartOk):
+            self._end()
+        elif self.state == "start" and isinstance(asked, commands.Connection.StartOk):
             self._log_in(asked)
-        elif self._state == "tune" and isinstance(asked, commands.Connection.TuneOk):
+        elif self.state == "tune" and isinstance(asked, commands.Connection.TuneOk):
             self._tuned(asked)
-        elif self._state == "opening" and isinstance(asked, commands.Connection.Open):
+        elif self.state == "opening" and isinstance(asked, commands.Connection.Open):
             if asked.virtual_host != self.vhost.name:
                 raise not_allowed(f"vhost {asked.virtual_host} not found")
-            self._state = "open"
+            self.state = "open"
             self._expect(None)
             self.send(commands.Connection.OpenOk())
         elif isinstance(asked, commands.Connection.UpdateSecret):
             raise not_implemented("connection.update-secret is not part of the embedded broker")
         else:
-            state = "running" if self._state == "open" else self._state
+            state = "running" if self.state == "open" else self.state
             raise channel_error(f"unexpected method in connection state {state}")
 
     def _log_in(self, asked: commands.Connection.StartOk) -> None:
@@ -481,7 +354,7 @@ class Connection(asyncio.Protocol):
             self._leave()
             return
         self.user = user
-        self._state = "tune"
+        self.state = "tune"
         self.send(commands.Connection.Tune(CHANNEL_MAX, FRAME_MAX, self.server.heartbeat))
 
     def _tuned(self, asked: commands.Connection.TuneOk) -> None:
@@ -502,16 +375,15 @@ class Connection(asyncio.Protocol):
         self.beating = not self.server.tampering.silent(self)
         if self._heartbeat:
             self._beat = self.loop.call_later(self._heartbeat / 2, self._tick)
-        self._state = "opening"
+        self.state = "opening"
 
     def _tick(self) -> None:
         """Half a heartbeat's time is over: say that we live, see whether the client does."""
         self._beat = self.loop.call_later(self._heartbeat / 2, self._tick)
-        if not self._sent and self.beating and not self.stalled:
+        if not self.sent and self.beating and not self.stalled:
             self.transport.write(_BEAT)
-        self._sent = False
-        reading = not (self.blocked or self.stalled or self._held_back)
-        self._silent = 0 if self._received or not reading else self._silent + 1
+        self.sent = False
+        self._silent = 0 if self._received or self.paused else self._silent + 1
         self._received = False
         if self._silent >= 4:
             self.abort()
@@ -526,7 +398,7 @@ class Connection(asyncio.Protocol):
             index = data[self._from + 7 : self._from + 11]
         class_id, method_id = error.method or _IDS.unpack(index.ljust(4, b"\0"))
         channel = self.channels.get(number)
-        if self._state in ("start", "tune") and error.code != 403:
+        if self.state in ("start", "tune") and error.code != 403:
             self._leave()
         elif error.hard or channel is None:
             self.close(error, class_id, method_id)
@@ -541,7 +413,7 @@ class Connection(asyncio.Protocol):
             self.send(commands.Connection.CloseOk())
             self.flush()
         if isinstance(asked, commands.Connection.Close | commands.Connection.CloseOk):
-            self.transport.close()
+            self._end()
 
     def _give_back(self) -> None:
         for channel in list(self.channels.values()):
@@ -554,9 +426,14 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """End without a word, as RabbitMQ does where the protocol has no words for it."""
-        self._state = "closing"
+        self.state = "closing"
         self._give_back()
+        self._end()
+
+    def _end(self) -> None:
+        """Close the socket when what was sent is through, or the client takes too long."""
         self.transport.close()
+        self._expect(_FAREWELL)
 
     def _expect(self, seconds: float | None) -> None:
         if self._deadline is not None:

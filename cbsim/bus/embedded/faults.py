@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType, NoneType, UnionType
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cbsim.bus.embedded.error import AmqpError
+from cbsim.bus.embedded.fault import Fault, fault_of
 from cbsim.bus.embedded.tampering import Copies, Delay, Order, Selector, Silence, Trigger
 from cbsim.errors import CbsimError
 
 if TYPE_CHECKING:
-    from cbsim.bus.embedded.channel import Channel, Consumer
+    from cbsim.bus.embedded.channel import Channel
     from cbsim.bus.embedded.connection import Connection
+    from cbsim.bus.embedded.consumer import Consumer
     from cbsim.bus.embedded.server import Server
 
-__all__ = ["FAULTS", "Fault", "Faults", "Parameter"]
+__all__ = ["FAULTS", "Faults"]
 
-_T = TypeVar("_T")
 How = Literal["close", "eof", "reset", "mid-frame"]
 OfConnection = Annotated[
     str | None, "On connections with this name, or these addresses; a shell pattern."
@@ -341,103 +330,11 @@ def _described(server: Server) -> list[str]:
     return lines
 
 
-# The faults as data, for whoever offers them: a command, an HTTP endpoint.
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One argument of a fault."""
-
-    name: str
-    type: type[str] | type[int] | type[float]
-    doc: str
-    default: Any
-    required: bool
-    optional: bool
-    """Whether None is a value."""
-    choices: tuple[str, ...] = ()
-
-    def read(self, value: Any, fault: str) -> Any:
-        """The value as the fault takes it; raises CbsimError."""
-        if value is None and self.optional:
-            return None
-        try:
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                raise ValueError
-            if self.type is str and not isinstance(value, str):
-                raise ValueError
-            made = self.type(value)
-            if made != value and not isinstance(value, str):
-                raise ValueError
-        except (ValueError, OverflowError):
-            wanted = {str: "a string", int: "a whole number", float: "a number"}[self.type]
-            raise CbsimError(f"fault {fault}: {self.name} {value!r}: expected {wanted}") from None
-        if self.choices and made not in self.choices:
-            raise CbsimError(
-                f"fault {fault}: {self.name} {value!r}: expected {', '.join(self.choices)}"
-            )
-        if not isinstance(made, str) and not 0 <= made < math.inf:
-            raise CbsimError(f"fault {fault}: {self.name} {value!r}: expected 0 or more")
-        return made
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault's name, what it does, and what it takes."""
-
-    name: str
-    doc: str
-    parameters: Sequence[Parameter]
-
-    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments as the method takes them; raises CbsimError."""
-        known = {one.name: one for one in self.parameters}
-        for name in given:
-            if name not in known:
-                takes = ", ".join(known) or "nothing"
-                raise CbsimError(f"fault {self.name}: no parameter {name!r}; it takes {takes}")
-        for one in self.parameters:
-            if one.required and one.name not in given:
-                raise CbsimError(f"fault {self.name}: {one.name} is missing: {one.doc}")
-        return {name: known[name].read(value, self.name) for name, value in given.items()}
-
-
-def _faults() -> Mapping[str, Fault]:
-    methods = [
-        method
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {
+        name: fault_of(method)
         for name, method in vars(Faults).items()
         if not name.startswith("_") and name not in ("active", "apply")
-    ]
-    return MappingProxyType({one.__name__: _fault(one) for one in methods})
-
-
-def _fault(method: Callable[..., int]) -> Fault:
-    hints = get_type_hints(method, include_extras=True)
-    parameters = []
-    for name, parameter in inspect.signature(method).parameters.items():
-        if name == "self":
-            continue
-        kind, doc = get_args(hints[name])
-        choices: tuple[str, ...] = ()
-        optional = get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
-        if optional:
-            (kind,) = (one for one in get_args(kind) if one is not NoneType)
-        if get_origin(kind) is Literal:
-            choices, kind = get_args(kind), str
-        required = parameter.default is inspect.Parameter.empty
-        parameters.append(
-            Parameter(
-                name,
-                kind,
-                doc,
-                None if required else parameter.default,
-                required,
-                optional,
-                choices,
-            )
-        )
-    return Fault(method.__name__, inspect.getdoc(method) or "", tuple(parameters))
-
-
-FAULTS = _faults()
+    }
+)
 """Each fault by its name, from the methods of `Faults`."""

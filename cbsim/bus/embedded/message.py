@@ -9,7 +9,7 @@ from cbsim.bus.embedded import table
 from cbsim.bus.embedded.error import internal_error
 from cbsim.bus.embedded.frame import BODY, END, FRAME_HEAD, HEADER, shortstr
 
-__all__ = ["CONTENT_HEAD", "SPECIAL", "Entry", "Message", "Properties"]
+__all__ = ["CONTENT_HEAD", "PLACE", "SPECIAL", "Entry", "Message", "Properties"]
 
 CONTENT_HEAD = struct.Struct(">HHQH")
 """Class, weight, size of the body, flags of the properties."""
@@ -17,8 +17,10 @@ _HEADERS, _EXPIRATION, _USER = 13, 8, 4
 SPECIAL = 1 << _HEADERS | 1 << _EXPIRATION | 1 << _USER | 1
 """The flags of the properties that a broker acts on."""
 _OCTETS = {12: 1, 11: 1, 6: 8}
-_OVERHEAD = 400
-"""What Python needs for a message and its places in queues, bytes."""
+_OVERHEAD = 250
+"""What Python needs for a message beside its frames, bytes."""
+PLACE = 250
+"""What Python needs for a message's place in one queue or with its consumer, bytes."""
 
 
 class Message:

@@ -12,8 +12,8 @@ from cbsim.bus.embedded.message import Entry, Message
 from cbsim.bus.embedded.table import Field
 
 if TYPE_CHECKING:
-    from cbsim.bus.embedded.channel import Consumer
     from cbsim.bus.embedded.connection import Connection
+    from cbsim.bus.embedded.consumer import Consumer
     from cbsim.bus.embedded.vhost import Vhost
 
 __all__ = ["Queue"]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from cbsim.bus.embedded.message import Entry
 
 if TYPE_CHECKING:
-    from cbsim.bus.embedded.channel import Channel, Consumer
+    from cbsim.bus.embedded.channel import Channel
     from cbsim.bus.embedded.connection import Connection
+    from cbsim.bus.embedded.consumer import Consumer
     from cbsim.bus.embedded.queue import Queue
     from cbsim.bus.embedded.server import Server
 

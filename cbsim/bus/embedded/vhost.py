@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cbsim.bus.embedded.deadletter import Reason, dead_letter, went_round
-from cbsim.bus.embedded.error import access_refused, not_found, not_implemented
+from cbsim.bus.embedded.error import access_refused, cannot_decode, not_found, not_implemented
 from cbsim.bus.embedded.exchange import Exchange, Headers, exchange_of
-from cbsim.bus.embedded.message import Message, Properties
+from cbsim.bus.embedded.message import PLACE, Message, Properties
 from cbsim.bus.embedded.queue import Queue
 
 if TYPE_CHECKING:
-    from cbsim.bus.embedded.connection import Connection
+    from cbsim.bus.embedded.outlet import Outlet
     from cbsim.bus.embedded.tampering import Tampering
 
 __all__ = ["Route", "Vhost"]
@@ -58,7 +58,7 @@ class Vhost:
         self.queues: dict[str, Queue] = {}
         self.routes: dict[bytes, Route] = {}
         self.dirty: list[Queue] = []
-        self.unflushed: list[Connection] = []
+        self.unflushed: list[Outlet] = []
         self.memory = 0
         self.memory_limit = memory_limit
         self.short = False
@@ -132,7 +132,9 @@ class Vhost:
         found = self.routes.get(publish)
         if found is not None:
             return found
-        size = publish[0]
+        size = publish[0] if publish else 0
+        if len(publish) < size + 3 or len(publish) != size + publish[size + 1] + 3:
+            raise cannot_decode(b"\0\0" + publish)
         exchange = publish[1 : size + 1].decode("utf-8", "surrogateescape")
         key = publish[size + 2 : -1].decode("utf-8", "surrogateescape")
         if publish[-1] & 2:
@@ -209,12 +211,14 @@ class Vhost:
         """A queue took the message."""
         if not message.held:
             self.memory += message.memory
+        self.memory += PLACE
         message.held += 1
 
     def release(self, messages: Iterable[Message]) -> None:
         """A queue, or its consumer, is done with these."""
         for message in messages:
             message.held -= 1
+            self.memory -= PLACE
             if not message.held:
                 self.memory -= message.memory
 
