@@ -15,12 +15,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ground import broker
 from benchmarks.machine import described
 from benchmarks.targets import Outcome, outcomes
-from cbsim.bus.local import at_hand
 from cbsim.errors import CbsimError
 
-PIECES = ("publishing", "running", "generation", "validation", "ledger")
+PIECES = ("publishing", "running", "embedded", "generation", "validation", "ledger")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such piece: {', '.join(sorted(unknown))}")
     # Not in a terminal, the tables are for a page.
     console = Console() if sys.stdout.isatty() else Console(width=110)
-    with at_hand() as url:
+    with broker() as url:
         machine = described(url)
     results: dict[str, Any] = {}
     for piece in asked.pieces or PIECES:

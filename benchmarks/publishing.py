@@ -15,13 +15,12 @@ from statistics import mean, median
 import pika
 import pika.spec
 
-from benchmarks.ground import Ground, ground
+from benchmarks.ground import Ground, broker, ground
 from benchmarks.perftest import PerfTest, UnavailableError
 from benchmarks.sample import Sample, in_turn, middle
 from cbsim.bus.connection import connect
 from cbsim.bus.framing import Outgoing, method
 from cbsim.bus.link import _take
-from cbsim.bus.local import at_hand
 from cbsim.bus.publisher import Publisher
 from cbsim.bus.sink import NullSink
 from cbsim.scenario.loader import parse
@@ -45,7 +44,7 @@ def measure(short: bool, count: int = 0, rounds: int = 0) -> dict[str, object]:
     """
     count = count or (40_000 if short else 120_000)
     rounds = rounds or (3 if short else 5)
-    with at_hand() as url, ground(url) as where:
+    with broker() as url, ground(url) as where:
         return _figures(where, count, rounds)
 
 

@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.ground import Ground, ground
+from benchmarks.ground import Ground, broker, ground
 from benchmarks.publishing import events, prebuilt
 from cbsim.bus.connection import connect
-from cbsim.bus.local import at_hand
 from cbsim.bus.publisher import Publisher
 from cbsim.scenario.loader import parse
 from cbsim.scenario.runner import FIXED_START, run
@@ -38,7 +37,7 @@ def measure(short: bool, seconds: int = 0, rounds: int = 0) -> dict[str, object]
     """
     seconds = seconds or (3 if short else 6)
     rounds = rounds or (3 if short else 5)
-    with at_hand() as url, ground(url) as where:
+    with broker() as url, ground(url) as where:
         stream = events(20_000)
         limit = median(prebuilt(where, stream, 20_000).rate for _ in range(3))
         return {
