@@ -23,13 +23,6 @@ __all__ = ["Ground", "broker", "ground"]
 _KEPT = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000}
 
 
-@contextmanager
-def rabbitmq() -> Iterator[str]:
-    """The URL in CBSIM_BROKER_URL, or that of a private node; raises BrokerError."""
-    with provide(os.environ.get("CBSIM_BROKER_URL") or "local") as broker:
-        yield broker.url
-
-
 @dataclass(frozen=True, slots=True)
 class Ground:
     """A broker, exchanges and queues for the time of a benchmark."""
