@@ -12,7 +12,7 @@ import pytest
 from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, Shape, name_of, names
 from cbsim.scenario.loader import parse
 from cbsim.scenario.model import Scenario
-from cbsim.scenario.runner import FIXED_START, messages
+from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.bundle import members, split
 from cbsim.wire.event import decode
 from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
