@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import accumulate, chain
 from random import Random
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names, parse_broadcast
 from cbsim.errors import ScenarioError
-from cbsim.world.effect import Happening
+from cbsim.wire.event import stamps
+from cbsim.world.drawing import BLOCK, drawn
+from cbsim.world.happening import Happening
 from cbsim.world.world import World
 
 __all__ = ["Mix", "weights"]
-
-_BLOCK = 4096
 
 
 def weights(mix: Mapping[str, float], version: ServerVersion, broadcast: str) -> dict[str, float]:
@@ -61,46 +62,55 @@ class Mix:
         able = {name: weight for name, weight in shares.items() if world.can(name)}
         if not able:
             raise ScenarioError("mix: no endpoint of this estate does any of that")
-        self._names, self._weights = [*able], [*able.values()]
+        names, odds = [*able], [*accumulate(able.values())]
         self._owed: dict[str, int] = {}
         self._over: dict[str, int] = {}
-        first = [*self._names] if cover else []
+        first = [*names] if cover else []
         rng.shuffle(first)
-        self._picks = self._stream(first)
+        draw = drawn(lambda: rng.choices(names, cum_weights=odds, k=BLOCK))
+        self._pick = chain(first, iter(draw, None)).__next__
 
-    def next(self, now: int) -> Happening:
-        """The message for this moment (FILETIME)."""
-        name = next(self._picks)
-        if self._owed and self._over.get(name, 0) > 0:
-            for owed in self._owed:
-                if self._world.due(owed, now):
-                    self._settle(self._over, name)
-                    self._settle(self._owed, owed)
-                    name = owed
-                    break
-        happening = self._world.emit(name, now)
-        if happening is not None and happening.name == name:
-            return happening
+    def take(self, moments: Sequence[int]) -> list[Happening]:
+        """The messages for these moments (FILETIME), one each."""
+        makers, urgent, over, pick = self._world.makers, self._world.urgent, self._over, self._pick
+        taken = []
+        for now, stamp in zip(moments, stamps(moments), strict=True):
+            name = pick()
+            if name in over:
+                name = self._repaid(name, now)
+            happening = urgent.popleft()(now, stamp) if urgent else makers[name](now, stamp)
+            if happening is None or happening[0] != name:
+                happening = self._instead(name, happening, now, stamp)
+            taken.append(happening)
+        return taken
+
+    def _repaid(self, name: str, now: int) -> str:
+        """For a name of which too many were sent, one that is owed and can be sent."""
+        for owed in self._owed:
+            if self._world.due(owed, now):
+                self._settle(self._over, name)
+                self._settle(self._owed, owed)
+                return owed
+        return name
+
+    def _instead(self, name: str, happening: Happening | None, now: int, stamp: bytes) -> Happening:
+        """What is sent at this moment where a name had to wait: its cause, or any other."""
         self._owed[name] = self._owed.get(name, 0) + 1
         for _ in range(8):
             if happening is not None:
                 break
-            name = next(self._picks)
-            happening = self._world.emit(name, now)
+            name = self._pick()
+            happening = self._world.emit(name, now, stamp)
             if happening is None:
                 self._owed[name] = self._owed.get(name, 0) + 1
         while happening is None:
-            happening = self._world.emit(name, now, force=True)
-        if happening.name in self._owed:
-            self._settle(self._owed, happening.name)
+            happening = self._world.emit(name, now, stamp, force=True)
+        sent = happening[0]
+        if sent in self._owed:
+            self._settle(self._owed, sent)
         else:
-            self._over[happening.name] = self._over.get(happening.name, 0) + 1
+            self._over[sent] = self._over.get(sent, 0) + 1
         return happening
-
-    def _stream(self, first: list[str]) -> Iterator[str]:
-        yield from first
-        while True:
-            yield from self._rng.choices(self._names, self._weights, k=_BLOCK)
 
     @staticmethod
     def _settle(account: dict[str, int], name: str) -> None:

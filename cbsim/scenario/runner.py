@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,10 +11,14 @@ from datetime import datetime
 
 from cbsim.bus.sink import Sink
 from cbsim.scenario import rate as rates
-from cbsim.scenario.model import Scenario
-from cbsim.scenario.stream import messages
+from cbsim.scenario.lag import Lags
+from cbsim.scenario.model import Phase, Scenario
+from cbsim.scenario.stream import Batch, Stream
 
 __all__ = ["Progress", "Report", "run"]
+
+_QUANTUM = 0.001
+"""Seconds that the loop sleeps at least: what came due meanwhile goes out together."""
 
 
 @dataclass(slots=True)
@@ -24,12 +29,17 @@ class Report:
     confirmed: int = 0
     seconds: float = 0.0
     per_name: Counter[str] = field(default_factory=Counter)
-    lag: float = 0.0
-    """The most it ever was behind schedule, in seconds."""
+    lags: Lags = field(default_factory=Lags)
+    """How far behind schedule messages were handed over."""
     behind: float = 0.0
     """How far it was behind at its end, in seconds."""
     interrupted: bool = False
     error: str | None = None
+
+    @property
+    def lag(self) -> float:
+        """The most it ever was behind schedule, in seconds."""
+        return self.lags.worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,7 @@ class Progress:
     rate: float
     """Messages sent in the last second."""
     asked: float | None
-    """Messages that were due in that second; None at `max`."""
+    """Messages a second that are due around now; None at `max`."""
     lag: float
     total: float | None
     """How much of the run is done, 0 to 1, when that is known."""
@@ -60,61 +70,86 @@ def run(
 
     A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed.
     """
-    report = Report()
-    stream = messages(scenario, start, count)
-    phases = {phase.name: phase for phase in scenario.phases}
-    known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
-    length = sum(filter(None, known)) if all(known) and len(known) == len(phases) else None
-    first = next(stream, None)
-    began = told = time.monotonic()
-    told_sent = due_sent = 0
-    phase_began: dict[str, float] = {}
-    skip: str | None = None
-    per_name = report.per_name
-    try:
-        while first is not None:
-            due, message, name, phase_name = first
-            now = time.monotonic()
-            if due is not None:
-                ahead = began + due - now
-                if ahead > 0.0005:
-                    time.sleep(ahead)
-                    now += ahead
-                elif -ahead > report.lag:
-                    report.lag = -ahead
-                report.behind = max(0.0, -ahead)
-                due_sent += 1
-            else:
-                limit = phases[phase_name].duration
-                if limit is not None and phases[phase_name].rate == rates.MAX:
-                    opened = phase_began.setdefault(phase_name, now)
-                    if now - opened >= limit:
-                        skip = phase_name
-            if skip is not None:
-                if phase_name == skip and due is None and name != "bundle":
-                    if phase_name == scenario.phases[-1].name:
+    return _Run(scenario, sink, start, count, on_progress).report
+
+
+class _Run:
+    def __init__(
+        self,
+        scenario: Scenario,
+        sink: Sink,
+        start: datetime,
+        count: int | None,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._sink, self._count, self._on_progress = sink, count, on_progress
+        self.report = report = Report()
+        known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
+        whole = all(known) and len(known) == len(scenario.phases)
+        self._length = sum(filter(None, known)) if whole else None
+        stream = Stream(scenario, start)
+        self._began = self._told = time.monotonic()
+        self._told_sent = 0
+        try:
+            for batches in stream.phases(count):
+                opened = time.monotonic()
+                for batch in batches:
+                    if batch.dues is not None:
+                        self._on_schedule(batch, batch.dues)
+                    elif _is_over(batch.phase, time.monotonic() - opened):
                         break
-                    first = next(stream, None)
-                    continue
-                skip = None
-            sink.publish(message)
-            report.sent += 1
-            per_name[name] += 1
-            if now - told >= 1.0:
-                passed = now - told
-                done = (
-                    (now - began) / length if length else (report.sent / count if count else None)
-                )
-                on_progress(
-                    Progress(phase_name, report.sent, sink.confirmed,
-                             (report.sent - told_sent) / passed,
-                             None if due is None else due_sent / passed, report.behind, done)
-                )  # fmt: skip
-                told, told_sent, due_sent = now, report.sent, 0
-            first = next(stream, None)
-    except KeyboardInterrupt:
-        report.interrupted = True
-    sink.flush()
-    report.confirmed = sink.confirmed
-    report.seconds = time.monotonic() - began
-    return report
+                    else:
+                        self._hand_over(batch, 0, len(batch.messages))
+        except KeyboardInterrupt:
+            report.interrupted = True
+        sink.flush()
+        report.confirmed = sink.confirmed
+        # An interrupt may come while a batch is half handed over.
+        report.sent = max(report.sent, report.confirmed)
+        report.seconds = time.monotonic() - self._began
+
+    def _on_schedule(self, batch: Batch, dues: list[float]) -> None:
+        at, end = 0, len(dues)
+        while at < end:
+            now = time.monotonic()
+            upto = bisect_right(dues, now - self._began, at)
+            if upto == at:
+                ahead = max(self._began + dues[at] - now, _QUANTUM)
+                time.sleep(min(ahead, max(self._told + 1.0 - now, _QUANTUM)))
+                self._tell(batch, time.monotonic())
+                continue
+            self._hand_over(batch, at, upto)
+            self.report.lags.add(time.monotonic() - self._began, dues, at, upto)
+            at = upto
+        self.report.behind = max(0.0, time.monotonic() - self._began - dues[-1])
+
+    def _hand_over(self, batch: Batch, at: int, upto: int) -> None:
+        whole = at == 0 and upto == len(batch.messages)
+        self._sink.publish_many(batch.messages if whole else batch.messages[at:upto])
+        self.report.sent += upto - at
+        self.report.per_name.update(batch.names if whole else batch.names[at:upto])
+        self._tell(batch, time.monotonic())
+
+    def _tell(self, batch: Batch, now: float) -> None:
+        passed = now - self._told
+        if passed < 1.0:
+            return
+        report, dues, asked = self.report, batch.dues, None
+        if dues is not None and dues[-1] > dues[0]:
+            asked = (len(dues) - 1) / (dues[-1] - dues[0])
+        done = None
+        if self._length:
+            done = (now - self._began) / self._length
+        elif self._count:
+            done = report.sent / self._count
+        rate = (report.sent - self._told_sent) / passed
+        self._on_progress(
+            Progress(batch.phase.name, report.sent, self._sink.confirmed, rate, asked,
+                     report.behind, done)
+        )  # fmt: skip
+        self._told, self._told_sent = now, report.sent
+
+
+def _is_over(phase: Phase, seconds: float) -> bool:
+    """Whether a phase at `max` has lasted as long as it should."""
+    return phase.rate == rates.MAX and phase.duration is not None and seconds >= phase.duration

@@ -2,54 +2,69 @@
 
 from __future__ import annotations
 
-import hashlib
-from random import Random
+from copy import copy
+from hashlib import blake2b
 
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.wire.identity import process_key
-from cbsim.world.estate import Binary, Sensor, User
+from cbsim.world.estate import Sensor, User
+from cbsim.world.path import FilePath, KeyPath
+from cbsim.world.software import Binary
 
 __all__ = ["Process", "path_guid"]
 
 _SYSTEM = User("system", "SYSTEM", "S-1-5-18")
 _ROOT = User("root", "root", "0")
+_STAMP = 9
+"""The bytes of a header's timestamp."""
 
 
 def path_guid(path: str) -> int:
-    """The number that stands for a string in `header.filepath_string_guid` and `strings`."""
-    digest = hashlib.blake2b(path.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    """The number that stands for a string in `header.filepath_string_guid` and `strings`.
+
+    As a varint it is nine or ten bytes: headers have only two lengths.
+    """
+    digest = blake2b(path.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") | 1 << 62
 
 
 class Process:
-    """One process. Counters count the events that were sent for it."""
+    """One process. Counters count the events that were sent for it.
+
+    The header of its events is encoded here once: `bare` or `wide[n]`, the timestamp, then `plain`,
+    or `named`, a path's guid and `rest`; `wide[0]` is for guids of nine bytes, `wide[1]` for ten.
+    """
 
     __slots__ = (
+        "bare",
         "binary",
         "childproc_count",
         "cmdline",
         "create_time",
         "crossproc_count",
-        "ended",
+        "env",
         "filemod_count",
-        "fork_pid",
+        "files",
+        "forked_by",
         "guid",
         "guid_field",
-        "header",
-        "host",
-        "key",
+        "identity",
+        "keys",
         "last_update",
         "modload_count",
+        "named",
         "netconn_count",
         "parent",
         "path",
-        "path_guid",
         "pid",
+        "plain",
         "regmod_count",
+        "rest",
         "sensor",
         "sha256",
         "sparse",
         "user",
+        "wide",
     )  # fmt: skip
 
     def __init__(
@@ -58,59 +73,73 @@ class Process:
         binary: Binary,
         parent: Process | None,
         create_time: int,
-        rng: Random,
+        pid: int,
+        bits: int,
         *,
         sha256: bool,
     ) -> None:
+        """`bits` are at least 128 random ones: its guid, and what it was started with."""
         self.sensor, self.binary, self.parent = sensor, binary, parent
         self.create_time = self.last_update = create_time
-        sensor.pid = sensor.pid % 60000 + (4 if sensor.os == "windows" else 1)
-        self.pid = sensor.pid
-        self.key = process_key(sensor.id, self.pid, create_time)
-        self.guid = rng.getrandbits(64) - (1 << 63)
+        self.pid, self.env = pid, sensor.env
+        self.guid = bits & (1 << 64) - 1
+        bits >>= 64
         program = binary.program
         service = program is None or program.service
         self.user = (_SYSTEM if sensor.os == "windows" else _ROOT) if service else sensor.user
-        self.path = binary.path.replace("{user}", sensor.user.name)
-        self.path_guid = path_guid(self.path)
-        commands = program.commands if program else (f'"{self.path}"',)
-        self.cmdline = self.fill(commands[rng.randrange(len(commands))], rng, "www.example.com")
+        path = binary.path
+        self.path = path = path.replace("{user}", sensor.user.name) if "{" in path else path
+        commands = program.commands if program else (f'"{path}"',)
+        self.cmdline = _filled(commands[bits % len(commands)], bits >> 4, sensor)
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
-        self.ended = False
-        self.fork_pid = 0
         # One start in sixteen is told before the sensor knows what was started.
-        self.sparse = rng.random() < 0.06
-        self.guid_field = int_field(5, self.guid)
-        self.header = int_field(9, create_time) + int_field(10, self.pid)
-        self.header += bytes_field(11, bytes.fromhex(binary.md5)) + text_field(12, self.path)
+        self.sparse = not bits >> 56 & 15
+        self.forked_by: Process | None = None
+        self.files: tuple[FilePath, ...] | None = None
+        self.keys: tuple[KeyPath, ...] | None = None
+        self.guid_field = b"\x28" + varint(self.guid)
+        self.identity = int_field(9, create_time) + int_field(10, pid)
+        self.identity += bytes_field(11, binary.md5) + text_field(12, path)
         self.sha256 = bytes_field(14, binary.sha256) if sha256 else b""
+        self._encode()
+
+    def fork(self, pid: int) -> Process:
+        """A child that runs on in its image: it is told of under its parent's header, with
+        `header.fork_pid` (wire: POSIX, 5.2 on).
+        """
+        child = copy(self)
+        child.forked_by = self
+        child._encode(int_field(13, pid))
+        return child
+
+    def _encode(self, fork_pid: bytes = b"") -> None:
+        self.rest = rest = self.identity + fork_pid + self.sha256
+        self.plain, self.named = self.guid_field + rest, self.guid_field + b"\x30"
+        length = 3 + _STAMP + len(self.plain)
+        self.bare = b"\n" + varint(length) + b"\x08\x04\x20"
+        self.wide = (
+            b"\n" + varint(length + 10) + b"\x08\x04\x20",
+            b"\n" + varint(length + 11) + b"\x08\x04\x20",
+        )
+
+    @property
+    def key(self) -> str:
+        """The process key."""
+        return process_key(self.sensor.id, self.pid, self.create_time)
 
     @property
     def name(self) -> str:
         """The file name of its executable."""
         return self.path.replace("\\", "/").rpartition("/")[2]
 
-    def fill(self, template: str, rng: Random, host: str) -> str:
-        """A template of the vocabulary with this process's words in it."""
-        if "{" not in template:
-            return template
-        bits = rng.getrandbits(44)
-        return (
-            template.replace("{user}", self.sensor.user.name)
-            .replace("{h}", f"{bits & 0xFFFFFFFF:08x}")
-            .replace("{n}", str(bits >> 32))
-            .replace("{sid}", self.sensor.user.sid.lower())
-            .replace("{host}", host)
-        )
 
-    def head(self, now: int, path: bytes = b"") -> bytes:
-        """The event's header with that moment (FILETIME); `path` holds its path guid fields."""
-        self.last_update = now
-        header = b"\x08\x04\x20" + varint(now) + self.guid_field + path + self.header
-        if self.fork_pid:
-            # What a forked child does is told under its parent's header (wire: POSIX, 5.2 on).
-            header += int_field(13, self.fork_pid)
-            self.fork_pid = 0
-        header += self.sha256
-        return b"\n" + varint(len(header)) + header
+def _filled(template: str, bits: int, sensor: Sensor) -> str:
+    if "{" not in template:
+        return template
+    return (
+        template.replace("{user}", sensor.user.name)
+        .replace("{h}", f"{bits & 0xFFFFFFFF:08x}")
+        .replace("{n}", str(bits & 0xFFF))
+        .replace("{host}", "www.example.com")
+    )

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from cbsim.world.estate import Binary, Estate, Sensor
+from cbsim.world.estate import Estate, Sensor
+from cbsim.world.software import Binary
 
 __all__ = ["Arrival", "Arrivals"]
 
@@ -59,7 +60,7 @@ class Arrivals:
         others = [sensor for sensor in self._estate.sensors if sensor.os == first.os]
         chosen = self._rng.sample(others, min(sensors, len(others)))
         self._number += 1
-        binary = self._estate.minted(first.os, self._number)
+        binary = self._estate.software.minted(first.os, self._number)
         # Those that the server is never asked to speak of are forgotten.
         del self._spreading[:-_SPREADING]
         self._spreading.append(_Spread(binary, self._rng.random() < 0.05, chosen))
@@ -86,14 +87,4 @@ class Arrivals:
     def malware(self) -> Binary:
         """A new Windows binary that nobody knows."""
         self._number += 1
-        return self._estate.minted("windows", self._number)
-
-    def system(self, os: str, name: str) -> Binary:
-        """The program of that name, or the file of the operating system that carries it."""
-        for binary in self._estate.programs[os]:
-            if binary.filename == name:
-                return binary
-        folder = {"windows": "c:\\windows\\", "linux": "/usr/sbin/", "osx": "/sbin/"}[os]
-        if os == "windows" and name != "explorer.exe":
-            folder += "system32\\"
-        return self._estate.system_file(os, folder + name)
+        return self._estate.software.minted("windows", self._number)

@@ -1,0 +1,117 @@
+"""What is to come: stories whose steps follow from one another, each step a message."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cbsim.world.happening import Happening
+
+__all__ = ["Agenda", "Step", "Story"]
+
+# What the mix asks for less often than it is caused is forgotten past this.
+_LIMIT = 256
+
+
+class Story:
+    """Something that happens on the estate, and that the server tells in steps."""
+
+    __slots__ = ()
+
+    skips: frozenset[str] = frozenset()
+    """Steps that do not apply to this one; what follows from them does."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A message of a story, `delay` ticks after the step it follows from."""
+
+    name: str
+    delay: int
+    write: Callable[[Any, int], Happening]
+    """Writes the message of a story at a moment (FILETIME)."""
+    then: tuple[Step, ...] = ()
+    happens: Callable[[Any], None] = lambda _: None
+    """What this step changes for the story, told or in silence."""
+
+
+class Agenda:
+    """Steps that wait for their moment, and for the messages they follow from.
+
+    Steps that are not published happen in silence: what follows from them still comes.
+    """
+
+    def __init__(self, published: frozenset[str], stories: Iterable[Step]) -> None:
+        self._published = published
+        self._lines: dict[str, tuple[str, ...]] = {}
+        """For each step the published ones that lead to it, and itself."""
+        for first in stories:
+            self._chart(first, ())
+        names = {name for line in self._lines.values() for name in line}
+        self._queues: dict[str, deque[tuple[int, Step, Story]]] = {
+            name: deque() for name in sorted(names)
+        }
+        self.urgent: deque[Callable[[int, bytes], Happening]] = deque()
+        """What comes next, before anything else; each is given the moment and its varint."""
+
+    def _chart(self, step: Step, line: tuple[str, ...]) -> None:
+        if step.name in self._published:
+            line = (*line, step.name)
+        self._lines[step.name] = line
+        for follower in step.then:
+            self._chart(follower, line)
+
+    def begin(self, first: Step, story: Story, now: int) -> None:
+        """Begin a story at that moment."""
+        self._release(first, story, now)
+
+    def interrupt(self, first: Step, story: Story, now: int) -> None:
+        """Let a story come next; what comes later in it waits for its moment."""
+        first.happens(story)
+        if first.name in self._published:
+            self.urgent.append(lambda now, _: first.write(story, now))
+        for follower in first.then:
+            if follower.delay:
+                self._release(follower, story, now)
+            else:
+                self.interrupt(follower, story, now)
+
+    def due(self, name: str, now: int) -> bool:
+        """Whether a message of that name can be sent now."""
+        queue = self._queues.get(name)
+        return bool(queue) and queue[0][0] <= now  # type: ignore[index]
+
+    def take(self, name: str, now: int) -> Happening:
+        """Send the first message of that name, due or not; what follows from it is released."""
+        _, step, story = self._queues[name].popleft()
+        step.happens(story)
+        for follower in step.then:
+            self._release(follower, story, now)
+        return step.write(story, now)
+
+    def on_the_way(self, name: str) -> int:
+        """How many steps wait from which one of that name will follow, or which are one."""
+        queues = self._queues
+        return sum([len(queues[other]) for other in self._lines[name]])
+
+    def toward(self, name: str, now: int, *, due: bool = True) -> str | None:
+        """The name of a waiting step from which one of that name will follow."""
+        for other in self._lines[name]:
+            queue = self._queues[other]
+            if queue and (not due or queue[0][0] <= now):
+                return other
+        return None
+
+    def _release(self, step: Step, story: Story, now: int) -> None:
+        moment, name = now + step.delay, step.name
+        if name not in story.skips:
+            if name in self._published:
+                queue = self._queues[name]
+                if len(queue) < _LIMIT:
+                    queue.append((moment, step, story))
+                return
+            step.happens(story)
+        for follower in step.then:
+            self._release(follower, story, moment)
