@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import accumulate, chain
+from itertools import chain
 from random import Random
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names, parse_broadcast
 from cbsim.errors import ScenarioError
 from cbsim.wire.event import stamps
-from cbsim.world.drawing import BLOCK, drawn
+from cbsim.world.drawing import weighted
 from cbsim.world.happening import Happening
 from cbsim.world.world import World
 
@@ -58,16 +58,15 @@ class Mix:
     def __init__(
         self, world: World, shares: Mapping[str, float], rng: Random, *, cover: bool = False
     ) -> None:
-        self._world, self._rng = world, rng
+        self._world = world
         able = {name: weight for name, weight in shares.items() if world.can(name)}
         if not able:
             raise ScenarioError("mix: no endpoint of this estate does any of that")
-        names, odds = [*able], [*accumulate(able.values())]
         self._owed: dict[str, int] = {}
         self._over: dict[str, int] = {}
-        first = [*names] if cover else []
+        first = [*able] if cover else []
         rng.shuffle(first)
-        draw = drawn(lambda: rng.choices(names, cum_weights=odds, k=BLOCK))
+        draw = weighted(rng, able)
         self._pick = chain(first, iter(draw, None)).__next__
 
     def take(self, moments: Sequence[int]) -> list[Happening]:

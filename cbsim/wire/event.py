@@ -28,14 +28,22 @@ _LAST = tuple(bytes((low,)) for low in range(128)) + tuple(
 
 def varint(number: int) -> bytes:
     """A protobuf varint; negative numbers as two's complement in 64 bits."""
-    if 0 <= number <= _MASK:
+    if number < 0:
+        number &= _UINT64
+    if number < 1 << 14:
         return _LAST[number]
-    number &= _UINT64
-    out = b""
-    while number > _MASK:
-        out += _TWO[number & _MASK]
-        number >>= 14
-    return out + _LAST[number]
+    if number < 1 << 28:
+        return _TWO[number & _MASK] + _LAST[number >> 14]
+    two = _TWO
+    out = two[number & _MASK] + two[number >> 14 & _MASK]
+    number >>= 28
+    if number < 1 << 14:
+        return out + _LAST[number]
+    out += two[number & _MASK]
+    number >>= 14
+    if number < 1 << 14:
+        return out + _LAST[number]
+    return out + two[number & _MASK] + _LAST[number >> 14]
 
 
 def stamps(moments: Sequence[int]) -> list[bytes]:
@@ -52,17 +60,18 @@ def stamps(moments: Sequence[int]) -> list[bytes]:
 
 def int_field(field: int, value: int | bool) -> bytes:
     """A field of type int32, int64, uint32, uint64, bool or an enum: tag and varint."""
-    return varint(field << 3) + varint(value)
+    return _LAST[field << 3] + varint(value)
 
 
 def bytes_field(field: int, value: bytes) -> bytes:
     """A field of type bytes, or an embedded message: tag, length and the bytes."""
-    return varint(field << 3 | 2) + varint(len(value)) + value
+    return _LAST[field << 3 | 2] + varint(len(value)) + value
 
 
 def text_field(field: int, value: str) -> bytes:
     """A field of type string, UTF-8."""
-    return bytes_field(field, value.encode())
+    text = value.encode()
+    return _LAST[field << 3 | 2] + varint(len(text)) + text
 
 
 def decode(body: bytes) -> CbEventMsg:

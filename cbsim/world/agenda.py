@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cbsim.world.happening import Happening
 
@@ -24,6 +24,10 @@ class Story:
     """Steps that do not apply to this one; what follows from them does."""
 
 
+def _nothing(_: object) -> None:
+    """What most steps change."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """A message of a story, `delay` ticks after the step it follows from."""
@@ -33,8 +37,17 @@ class Step:
     write: Callable[[Any, int], Happening]
     """Writes the message of a story at a moment (FILETIME)."""
     then: tuple[Step, ...] = ()
-    happens: Callable[[Any], None] = lambda _: None
+    happens: Callable[[Any], None] = _nothing
     """What this step changes for the story, told or in silence."""
+
+
+class _Plan(NamedTuple):
+    """What follows from a step at once, for stories that skip the same steps."""
+
+    waits: tuple[tuple[deque[tuple[int, Step, Story]], int, Step], ...]
+    """The published steps to come: where each waits, for how many ticks, and the step."""
+    silent: tuple[Callable[[Any], None], ...]
+    """What happens on the way to them in silence."""
 
 
 class Agenda:
@@ -49,23 +62,15 @@ class Agenda:
         """For each step the published ones that lead to it, and itself."""
         for first in stories:
             self._chart(first, ())
-        names = {name for line in self._lines.values() for name in line}
-        self._queues: dict[str, deque[tuple[int, Step, Story]]] = {
-            name: deque() for name in sorted(names)
-        }
+        names = sorted({name for line in self._lines.values() for name in line})
+        self._queues: dict[str, deque[tuple[int, Step, Story]]] = {name: deque() for name in names}
+        self._plans: dict[tuple[tuple[Step, ...], frozenset[str]], _Plan] = {}
         self.urgent: deque[Callable[[int, bytes], Happening]] = deque()
         """What comes next, before anything else; each is given the moment and its varint."""
 
-    def _chart(self, step: Step, line: tuple[str, ...]) -> None:
-        if step.name in self._published:
-            line = (*line, step.name)
-        self._lines[step.name] = line
-        for follower in step.then:
-            self._chart(follower, line)
-
     def begin(self, first: Step, story: Story, now: int) -> None:
         """Begin a story at that moment."""
-        self._release(first, story, now)
+        self._release((first,), story, now)
 
     def interrupt(self, first: Step, story: Story, now: int) -> None:
         """Let a story come next; what comes later in it waits for its moment."""
@@ -74,7 +79,7 @@ class Agenda:
             self.urgent.append(lambda now, _: first.write(story, now))
         for follower in first.then:
             if follower.delay:
-                self._release(follower, story, now)
+                self._release((follower,), story, now)
             else:
                 self.interrupt(follower, story, now)
 
@@ -87,8 +92,8 @@ class Agenda:
         """Send the first message of that name, due or not; what follows from it is released."""
         _, step, story = self._queues[name].popleft()
         step.happens(story)
-        for follower in step.then:
-            self._release(follower, story, now)
+        if step.then:
+            self._release(step.then, story, now)
         return step.write(story, now)
 
     def on_the_way(self, name: str) -> int:
@@ -104,14 +109,33 @@ class Agenda:
                 return other
         return None
 
-    def _release(self, step: Step, story: Story, now: int) -> None:
-        moment, name = now + step.delay, step.name
-        if name not in story.skips:
-            if name in self._published:
-                queue = self._queues[name]
-                if len(queue) < _LIMIT:
-                    queue.append((moment, step, story))
-                return
-            step.happens(story)
+    def _release(self, steps: tuple[Step, ...], story: Story, now: int) -> None:
+        plan = self._plans.get((steps, story.skips))
+        if plan is None:
+            plan = self._plans[steps, story.skips] = self._planned(steps, story.skips)
+        for happens in plan.silent:
+            happens(story)
+        for queue, delay, step in plan.waits:
+            if len(queue) < _LIMIT:
+                queue.append((now + delay, step, story))
+
+    def _chart(self, step: Step, line: tuple[str, ...]) -> None:
+        if step.name in self._published:
+            line = (*line, step.name)
+        self._lines[step.name] = line
         for follower in step.then:
-            self._release(follower, story, moment)
+            self._chart(follower, line)
+
+    def _planned(self, steps: tuple[Step, ...], skips: frozenset[str]) -> _Plan:
+        waits: list[tuple[deque[tuple[int, Step, Story]], int, Step]] = []
+        silent: list[Callable[[Any], None]] = []
+        for step in steps:
+            if step.name not in skips:
+                if step.name in self._published:
+                    waits.append((self._queues[step.name], step.delay, step))
+                    continue
+                silent.append(step.happens)
+            later = self._planned(step.then, skips)
+            waits += [(queue, step.delay + delay, one) for queue, delay, one in later.waits]
+            silent += later.silent
+        return _Plan(tuple(waits), tuple(one for one in silent if one is not _nothing))

@@ -14,7 +14,6 @@ from cbsim.world.server import Latency
 
 __all__ = ["BinaryArrival"]
 
-_NO_SCORES = b"{}"
 _SKIPS = {
     (first, first_in_group): frozenset(
         (() if first else ("binaryinfo.observed", "binarystore.file.added"))
@@ -31,8 +30,8 @@ class BinaryArrival(Story):
     __slots__ = (
         "_arrived",
         "_document",
+        "_facts",
         "_feed",
-        "_known",
         "_started",
         "_teller",
         "_watchlist",
@@ -44,11 +43,7 @@ class BinaryArrival(Story):
         self.skips = _SKIPS[arrived.first, arrived.first_in_group]
         self._feed = teller.feed("md5")
         binary = arrived.binary
-        known = facts.of_sensor(arrived.sensor) | facts.of_binary(binary)
-        known["scores"] = _NO_SCORES
-        if arrived.scored:
-            known["scores"] = b'{"alliance_score_%b":16}' % self._feed.name.encode()
-        self._known: Known = known
+        self._facts: Known | None = None
         self._document: Known | None = None
         name = "Newly Arrived Executables" if binary.executable else "Newly Loaded Modules"
         if binary.product.digsig == "Unsigned":
@@ -77,6 +72,17 @@ class BinaryArrival(Story):
         store = Step("binarystore.file.added", ticks(latency.store), it._stored)
         first = Step("binaryinfo.observed", 0, it._observed, (host, store), it._spread)
         return Step("ingress.event.module", 0, it._module, (first,))
+
+    @property
+    def _known(self) -> Known:
+        """What messages about the arrival say, made when the first of them is."""
+        if self._facts is None:
+            arrived = self._arrived
+            self._facts = facts.of_sensor(arrived.sensor) | facts.of_binary(arrived.binary)
+            self._facts["scores"] = b"{}"
+            if arrived.scored:
+                self._facts["scores"] = b'{"alliance_score_%b":16}' % self._feed.name.encode()
+        return self._facts
 
     def _spread(self) -> None:
         self._arrived.told()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.software import Binary
@@ -16,8 +16,7 @@ _NEW = 10_000_000
 _SPREADING = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A binary is seen on an endpoint for the first time."""
 
     binary: Binary
@@ -33,17 +32,21 @@ class Arrival:
     """To be called once the server said that it was observed; it spreads no further before."""
 
 
-@dataclass(slots=True)
 class _Spread:
-    binary: Binary
-    scored: bool
-    sensors: list[Sensor]
-    groups: set[str] = field(default_factory=set)
-    hosts: int = 0
-    known: bool = False
+    """A binary on its way over the estate."""
 
-    def tell(self) -> None:
-        self.known = True
+    __slots__ = ("binary", "groups", "hosts", "ready", "scored", "sensors")
+
+    def __init__(
+        self, binary: Binary, sensors: list[Sensor], ready: list[_Spread], *, scored: bool
+    ) -> None:
+        self.binary, self.sensors, self.ready, self.scored = binary, sensors, ready, scored
+        self.groups: set[str] = set()
+        self.hosts = 0
+
+    def told(self) -> None:
+        if self.sensors and len(self.ready) < _SPREADING:
+            self.ready.append(self)
 
 
 class Arrivals:
@@ -52,39 +55,49 @@ class Arrivals:
     def __init__(self, estate: Estate, rng: Random) -> None:
         self._estate, self._rng = estate, rng
         self._number = _NEW
-        self._spreading: list[_Spread] = []
+        self._alike = {
+            os: [sensor for sensor in estate.sensors if sensor.os == os] for os in estate.systems
+        }
+        self._ready: list[_Spread] = []
 
     def introduce(self, sensors: int) -> None:
         """Begin with a new binary that will come to that many endpoints."""
-        first = self._rng.choice(self._estate.sensors)
-        others = [sensor for sensor in self._estate.sensors if sensor.os == first.os]
-        chosen = self._rng.sample(others, min(sensors, len(others)))
-        self._number += 1
-        binary = self._estate.software.minted(first.os, self._number)
-        # Those that the server is never asked to speak of are forgotten.
-        del self._spreading[:-_SPREADING]
-        self._spreading.append(_Spread(binary, self._rng.random() < 0.05, chosen))
+        self._ready.append(self._new(sensors))
 
     def next(self) -> Arrival:
         """The next arrival of some binary on some endpoint."""
-        able = [spread for spread in self._spreading if spread.known or not spread.hosts]
-        if not able:
+        rng, ready = self._rng, self._ready
+        if ready:
+            at = int(rng.random() * len(ready))
+            spread, ready[at] = ready[at], ready[-1]
+            ready.pop()
+        else:
             reach = self._estate.size.spread
-            self.introduce(1 + int(self._rng.expovariate(1 / max(reach - 1, 1e-9))))
-            able = self._spreading[-1:]
-        spread = able[int(self._rng.random() * len(able))]
+            spread = self._new(1 + int(rng.expovariate(1 / max(reach - 1, 1e-9))))
         sensor = spread.sensors.pop()
         new_group = sensor.group not in spread.groups
         spread.groups.add(sensor.group)
         spread.hosts += 1
-        if not spread.sensors:
-            self._spreading.remove(spread)
         first = spread.hosts == 1
+        if not first:
+            # The server said before that it was observed: no arrival waits for another.
+            spread.told()
         return Arrival(
-            spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.tell
+            spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.told
         )
 
     def malware(self) -> Binary:
         """A new Windows binary that nobody knows."""
         self._number += 1
         return self._estate.software.minted("windows", self._number)
+
+    def _new(self, sensors: int) -> _Spread:
+        rng, every = self._rng, self._estate.sensors
+        first = every[int(rng.random() * len(every))]
+        chosen = [first]
+        if sensors > 1:
+            others = self._alike[first.os]
+            chosen = rng.sample(others, min(sensors, len(others)))
+        self._number += 1
+        binary = self._estate.software.minted(first.os, self._number)
+        return _Spread(binary, chosen, self._ready, scored=rng.random() < 0.05)

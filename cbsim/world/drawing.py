@@ -1,17 +1,25 @@
-"""Chance in bulk: values drawn from a seeded generator a block at a time."""
+"""Chance in bulk: values drawn from a seeded generator a block at a time.
+
+A call to the generator costs more than all the rest of an event's making; a block of random bytes
+costs as much as one call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from random import Random
+from struct import Struct
 from typing import TypeVar
 
-__all__ = ["BLOCK", "drawn"]
+__all__ = ["BLOCK", "drawn", "one_of", "picks", "weighted"]
 
 T = TypeVar("T")
 
 BLOCK = 1000
 """How many values are drawn at once."""
+
+_NUMBERS = Struct(f"<{BLOCK}H")
 
 
 def drawn(block: Callable[[], Sequence[T]]) -> Callable[[], T]:
@@ -21,3 +29,34 @@ def drawn(block: Callable[[], Sequence[T]]) -> Callable[[], T]:
     """
     # No block is None, so that the stream never ends.
     return chain.from_iterable(iter(block, None)).__next__
+
+
+def picks(rng: Random, values: Sequence[T]) -> list[T]:
+    """A block of values out of 256."""
+    return [*map(values.__getitem__, rng.randbytes(BLOCK))]
+
+
+def one_of(rng: Random, values: Sequence[T]) -> Callable[[], T]:
+    """Without end, one of several values, their number a power of two up to 65,536."""
+    mask = len(values) - 1
+    if len(values) & mask:
+        raise ValueError(f"{len(values)} values: expected a power of two")
+    return drawn(lambda: [values[at & mask] for at in _NUMBERS.unpack(rng.randbytes(2 * BLOCK))])
+
+
+def weighted(rng: Random, weights: Mapping[T, float]) -> Callable[[], T]:
+    """Without end, one of several values, each as often as its weight says."""
+    values, total = [*weights], sum(weights.values())
+    shares = [weight / total * (1 << 16) for weight in weights.values()]
+    table: list[T | None] = []
+    for value, share in zip(values, shares, strict=True):
+        table += [value] * int(share)
+    # What does not fill a 65,536th is drawn in a second step, so that no weight is rounded.
+    fractions = [share % 1.0 for share in shares]
+    table += [None] * ((1 << 16) - len(table))
+
+    def block() -> list[T]:
+        found = map(table.__getitem__, _NUMBERS.unpack(rng.randbytes(2 * BLOCK)))
+        return [rng.choices(values, fractions)[0] if value is None else value for value in found]
+
+    return drawn(block)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
 
 from cbsim.catalog import ServerVersion
-from cbsim.world.drawing import BLOCK, drawn
+from cbsim.world.drawing import BLOCK, drawn, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
 from cbsim.world.path import FilePath, KeyPath, Paths
@@ -23,6 +23,8 @@ WINDOWS_ONLY = frozenset(
 
 _CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
 _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
+_FILEMODS = {1: 35, 2: 35, 4: 20, 8: 10}
+_REGMODS = {1: 15, 2: 70, 4: 5, 8: 10}
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
@@ -49,7 +51,9 @@ class Endpoints:
         rng: Random,
     ) -> None:
         self._estate, self._population, self._published = estate, population, published
-        self._version, self._rng, self._random = version, rng, rng.random
+        self._rng, self._random = rng, rng.random
+        self._network_v2, self._sha256 = version.network_v2, version.sha256
+        self._suppresses = version.includes(ServerVersion.V5_2)
         self.raw = RawWriter(version, rng)
         self._live, self._windows = population.live, population.windows
         self._paths = Paths(rng)
@@ -58,10 +62,8 @@ class Endpoints:
             os: (drawn(self._deeds_of(os, 9)), drawn(self._deeds_of(os, 10)))
             for os in estate.libraries
         }
-        self._key_deeds = drawn(
-            lambda: rng.choices([b"\x10\x01", b"\x10\x02", b"\x10\x04", b"\x10\x08"],
-                                (15, 70, 5, 10), k=BLOCK)
-        )  # fmt: skip
+        key_deeds = [b"\x10" + bytes((action,)) for action in _shared_out(_REGMODS)]
+        self._key_deeds = drawn(lambda: picks(rng, key_deeds))
         started = "procstart" if version.includes(ServerVersion.V5_2) else "process"
         self.started = f"ingress.event.{started}"
         """What a process's own start is told as."""
@@ -154,27 +156,23 @@ class Endpoints:
         """Filemods around a guid of that many bytes: create, write, delete, last write."""
         rng = self._rng
 
-        def deed(action: int, more: bytes = b"") -> list[_Deed]:
-            body = bytes((0x10, action)) + more
-            size = 1 + guid + len(body)
+        def deed(action: int, *, told: bool) -> _Deed:
             # Most say that it is no tampering.
-            told = bytes((0x2A, size + 2, 0x08)), body + b"\x30\x00"
-            return [told] * 84 + [(bytes((0x2A, size, 0x08)), body)] * 16
+            body = bytes((0x10, action)) + (b"\x30\x00" if told else b"")
+            return bytes((0x2A, 1 + guid + len(body), 0x08)), body
 
-        odds = (35, 35, 20, 10)
         deeds = [
-            one
-            for action, many in zip((1, 2, 4, 8), odds, strict=True)
-            for one in deed(action) * many
+            deed(action, told=number % 25 > 3)
+            for number, action in enumerate(_shared_out(_FILEMODS))
         ]
         kind = b"\x28\x01" if os == "windows" else b"\x28\x02"
 
         def block() -> list[_Deed]:
-            drawn = rng.choices(deeds, k=BLOCK)
+            drawn = picks(rng, deeds)
             # Three last writes in a thousand files: the sensor says what was written.
             for at in range(0, BLOCK - 300, 333):
                 body = b"\x10\x08\x22\x10" + rng.randbytes(16) + kind + b"\x30\x00"
-                if self._version.sha256:
+                if self._sha256:
                     body += b"\x42\x20" + rng.randbytes(32)
                 size = 1 + guid + len(body)
                 drawn[at + int(rng.random() * 300)] = bytes((0x2A, size, 0x08)), body
@@ -186,17 +184,18 @@ class Endpoints:
         rng, load, software = self._rng, self.raw.load, self._estate.software
         known = self._estate.libraries[os]
         total = max(self._estate.size.binaries, len(known))
-        common: list[_Load] = []
+        common = [
+            # Four in five were scanned.
+            load(known[number % len(known)], scanned=number // len(known) % 5 > 0)
+            for number in range(256)
+        ]
 
         @lru_cache(maxsize=_LOADS)
         def third_party(number: int) -> _Load:
             return load(software.minted(os, number), scanned=number % 100 < 81)
 
         def block() -> list[_Load]:
-            if not common:
-                # Four in five were scanned.
-                common.extend(load(one, scanned=at > 0) for at in range(5) for one in known)
-            drawn, random = rng.choices(common, k=BLOCK), rng.random
+            drawn, random = picks(rng, common), rng.random
             for at in range(0, BLOCK, _THIRD_PARTY):
                 # Few are seen everywhere, and each of the many seldom (Zipf).
                 number = int(total ** random())
@@ -260,7 +259,7 @@ class Endpoints:
             population.starting.append(child)
             return self.child(child, now, stamp, created=True, how="other_exec")
         process = self._exec(now, sensor)
-        if sensor.os != "linux" and odds > 0.96 and self._version.includes(ServerVersion.V5_2):
+        if sensor.os != "linux" and odds > 0.96 and self._suppresses:
             return self.child(process, now, stamp, created=True, how="suppressed")
         population.starting.append(process)
         return self.child(process, now, stamp, created=True)
@@ -352,7 +351,7 @@ class Endpoints:
         program = process.binary.program
         ports = program.ports if program else (443,)
         local, odds = 49152 + int(rng.random() * 16000), rng.random()
-        if self._version.network_v2 and odds < 0.1:
+        if self._network_v2 and odds < 0.1:
             return Connection("", rng.choice(estate.addresses_v6), 443, local)
         host = rng.choice(estate.hosts) if odds < 0.85 else ""
         address = rng.choice(estate.addresses)
@@ -360,3 +359,9 @@ class Endpoints:
             return Connection(host, address, 53, local, udp=True)
         port = ports[int(rng.random() * len(ports))]
         return Connection(host, address, port, local, odds < 0.93, False, 0.4 < odds < 0.44)
+
+
+def _shared_out(odds: Mapping[int, int]) -> list[int]:
+    """256 actions, each as often as its odds in a hundred say."""
+    actions = [action for action, many in odds.items() for _ in range(many)]
+    return [actions[number * 100 // 256] for number in range(256)]

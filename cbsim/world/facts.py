@@ -71,7 +71,7 @@ def process_document(process: Process, version: ServerVersion, rng: Random) -> K
         "os_type": sensor.os.encode(),
         "path": text(process.path),
         "process_md5": process.binary.md5.hex().encode(),
-        "process_name": text(process.name),
+        "process_name": text(process.image.name),
         "process_pid": b"%d" % process.pid,
         "processblock_count": b"0",
         "regmod_count": b"%d" % process.regmod_count,
@@ -84,7 +84,7 @@ def process_document(process: Process, version: ServerVersion, rng: Random) -> K
         "comms_ip": b"%d" % ipv4_to_signed(sensor.comms_ip),
         "parent_id": b"%d" % guid,
         "parent_md5": (parent.binary.md5.hex() if known else UNKNOWN_PARENT_MD5).encode(),
-        "parent_name": text(parent.name),
+        "parent_name": text(parent.image.name),
         "parent_pid": b"%d" % parent.pid,
         "parent_unique_id": unique_id(parent.key, segment_of(parent), digits).encode(),
     }

@@ -117,9 +117,9 @@ class Search(Story):
     def __init__(self, teller: Teller, process: Process, feed: Feed, watchlist: Watchlist) -> None:
         self._teller, self._process, self._feed, self._watchlist = teller, process, feed, watchlist
         # A query feed's report is known by what it looks for, so it reads the same every time.
-        query = f"cb.urlver=1&q=process_name%3A{process.name}"
-        self._report = Report(f"{process.name}_proc", "query", query, 75)
-        self._highlights = {"highlights": [f"PREPREPRE{process.name}POSTPOSTPOST"]}
+        query = f"cb.urlver=1&q=process_name%3A{process.image.name}"
+        self._report = Report(f"{process.image.name}_proc", "query", query, 75)
+        self._highlights = {"highlights": [f"PREPREPRE{process.image.name}POSTPOSTPOST"]}
 
     @staticmethod
     def steps(latency: Latency) -> tuple[Step, Step]:

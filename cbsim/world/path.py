@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from cbsim.wire.event import varint
-from cbsim.world.drawing import BLOCK, drawn
+from cbsim.world.drawing import one_of
 
 __all__ = ["FilePath", "KeyPath", "Paths"]
 
@@ -17,6 +17,8 @@ _HOLE = re.compile(r"\{([hn])\}")
 _MORE = bytes(byte | 0x80 for byte in range(256))
 """Turns bytes into groups of a varint that goes on."""
 _SID = "{sid}"
+_WORDS = 4096
+"""How many names a path with a hole has."""
 
 Words = tuple[bytes, bytes, bytes]
 """What fills a path's two holes, and four groups of a varint that go with it."""
@@ -60,38 +62,21 @@ class Paths:
     def __init__(self, rng: Random) -> None:
         self._files: dict[tuple[str, str], FilePath] = {}
         self._keys: dict[tuple[str, int], KeyPath] = {}
-        # The groups follow from the words, so that the same path always has the same guid.
-        numbers: list[Words] = [
-            (b"%d" % number, b"", varint(1 << 28 | number)[:4]) for number in range(1000, 5000)
-        ]
-
-        def hashes() -> tuple[list[bytes], list[bytes]]:
-            raw = rng.randbytes(4 * BLOCK)
-            text, groups = raw.hex().encode(), raw.translate(_MORE)
-            return (
-                [text[at : at + 8] for at in range(0, 8 * BLOCK, 8)],
-                [groups[at : at + 4] for at in range(0, 4 * BLOCK, 4)],
-            )
-
-        def hashed() -> list[Words]:
-            return [(text, b"", groups) for text, groups in zip(*hashes(), strict=True)]
-
-        def hashed_twice() -> list[Words]:
-            return [(text, text, groups) for text, groups in zip(*hashes(), strict=True)]
-
-        def hashed_and_numbered() -> list[Words]:
-            return [
-                (text, numbers[int(text[:3], 16) % len(numbers)][0], groups)
-                for text, groups in zip(*hashes(), strict=True)
-            ]
-
-        nothing: Words = (b"", b"", varint(1 << 28)[:4])
+        numbers = [b"%d" % number for number in range(1000, 1000 + _WORDS)]
+        raw = rng.randbytes(4 * _WORDS)
+        hashes = [raw[at : at + 4].hex().encode() for at in range(0, len(raw), 4)]
+        # Four groups that follow from the words: the same path always has the same guid.
+        groups = [varint(1 << 28 | number)[:4] for number in range(_WORDS)]
+        nothing = [b""] * _WORDS
+        fillings = {
+            "": [(b"", b"", groups[0])],
+            "n": [*zip(numbers, nothing, groups, strict=True)],
+            "h": [*zip(hashes, nothing, groups, strict=True)],
+            "hh": [*zip(hashes, hashes, groups, strict=True)],
+            "hn": [*zip(hashes, numbers, groups, strict=True)],
+        }
         self._draws: dict[str, Callable[[], Words]] = {
-            "": lambda: nothing,
-            "n": drawn(lambda: rng.choices(numbers, k=BLOCK)),
-            "h": drawn(hashed),
-            "hh": drawn(hashed_twice),
-            "hn": drawn(hashed_and_numbered),
+            holes: one_of(rng, words) for holes, words in fillings.items()
         }
 
     def file(self, template: str, user: str) -> FilePath:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.wire.identity import process_key
@@ -11,7 +13,7 @@ from cbsim.world.estate import Sensor, User
 from cbsim.world.path import FilePath, KeyPath
 from cbsim.world.software import Binary
 
-__all__ = ["Process", "path_guid"]
+__all__ = ["Image", "Process", "image_of", "path_guid", "string_entry"]
 
 _SYSTEM = User("system", "SYSTEM", "S-1-5-18")
 _ROOT = User("root", "root", "0")
@@ -28,6 +30,44 @@ def path_guid(path: str) -> int:
     return int.from_bytes(digest, "little") | 1 << 62
 
 
+class Image(NamedTuple):
+    """What every process of a binary has in its events, for one user."""
+
+    path: str
+    name: str
+    """The last part of its path."""
+    fields: bytes
+    """`header.process_md5` and `process_path`."""
+    guid: bytes
+    """Its path's, as a varint."""
+    entry: bytes
+    """Its path in `strings`."""
+    commands: tuple[str, ...]
+    service: bool
+    """Runs as the system, not as a user."""
+
+
+@lru_cache(maxsize=4096)
+def image_of(binary: Binary, user: str) -> Image:
+    """The image of a binary; `user` matters where its path names one."""
+    path, program = binary.path.replace("{user}", user), binary.program
+    guid = varint(path_guid(path))
+    return Image(
+        path=path,
+        name=binary.filename,
+        fields=bytes_field(11, binary.md5) + text_field(12, path),
+        guid=guid,
+        entry=string_entry(guid, path),
+        commands=program.commands if program else (f'"{path}"',),
+        service=program is None or program.service,
+    )
+
+
+def string_entry(guid: bytes, path: str) -> bytes:
+    """A path in `strings`, under its guid (a varint)."""
+    return bytes_field(2, b"\x08" + guid + text_field(2, path) + b"\x18\x01")
+
+
 class Process:
     """One process. Counters count the events that were sent for it.
 
@@ -36,35 +76,10 @@ class Process:
     """
 
     __slots__ = (
-        "bare",
-        "binary",
-        "childproc_count",
-        "cmdline",
-        "create_time",
-        "crossproc_count",
-        "env",
-        "filemod_count",
-        "files",
-        "forked_by",
-        "guid",
-        "guid_field",
-        "identity",
-        "keys",
-        "last_update",
-        "modload_count",
-        "named",
-        "netconn_count",
-        "parent",
-        "path",
-        "pid",
-        "plain",
-        "regmod_count",
-        "rest",
-        "sensor",
-        "sha256",
-        "sparse",
-        "user",
-        "wide",
+        "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count", "env",
+        "filemod_count", "files", "forked_by", "guid", "identity", "image", "keys", "last_update",
+        "modload_count", "named", "netconn_count", "origin", "parent", "path", "pid", "plain",
+        "regmod_count", "rest", "sensor", "sha256", "sparse", "user", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -84,12 +99,13 @@ class Process:
         self.pid, self.env = pid, sensor.env
         self.guid = bits & (1 << 64) - 1
         bits >>= 64
-        program = binary.program
-        service = program is None or program.service
-        self.user = (_SYSTEM if sensor.os == "windows" else _ROOT) if service else sensor.user
-        path = binary.path
-        self.path = path = path.replace("{user}", sensor.user.name) if "{" in path else path
-        commands = program.commands if program else (f'"{path}"',)
+        image = self.image = image_of(binary, sensor.user.name if "{" in binary.path else "")
+        self.path = image.path
+        if image.service:
+            self.user = _SYSTEM if sensor.os == "windows" else _ROOT
+        else:
+            self.user = sensor.user
+        commands = image.commands
         self.cmdline = _filled(commands[bits % len(commands)], bits >> 4, sensor)
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
@@ -98,11 +114,14 @@ class Process:
         self.forked_by: Process | None = None
         self.files: tuple[FilePath, ...] | None = None
         self.keys: tuple[KeyPath, ...] | None = None
-        self.guid_field = b"\x28" + varint(self.guid)
-        self.identity = int_field(9, create_time) + int_field(10, pid)
-        self.identity += bytes_field(11, binary.md5) + text_field(12, path)
+        guid, started = b"\x28" + varint(self.guid), b"\x48" + varint(create_time)
+        number = b"\x50" + varint(pid)
+        self.origin = guid + started + number
+        """The fields of a header that knows no more than which process it is."""
+        self.named = guid + b"\x30"
+        self.identity = started + number + image.fields
         self.sha256 = bytes_field(14, binary.sha256) if sha256 else b""
-        self._encode()
+        self._encode(guid)
 
     def fork(self, pid: int) -> Process:
         """A child that runs on in its image: it is told of under its parent's header, with
@@ -110,12 +129,13 @@ class Process:
         """
         child = copy(self)
         child.forked_by = self
-        child._encode(int_field(13, pid))
+        child.identity += int_field(13, pid)
+        child._encode(self.named[:-1])
         return child
 
-    def _encode(self, fork_pid: bytes = b"") -> None:
-        self.rest = rest = self.identity + fork_pid + self.sha256
-        self.plain, self.named = self.guid_field + rest, self.guid_field + b"\x30"
+    def _encode(self, guid: bytes) -> None:
+        self.rest = rest = self.identity + self.sha256
+        self.plain = guid + rest
         length = 3 + _STAMP + len(self.plain)
         self.bare = b"\n" + varint(length) + b"\x08\x04\x20"
         self.wide = (
@@ -127,11 +147,6 @@ class Process:
     def key(self) -> str:
         """The process key."""
         return process_key(self.sensor.id, self.pid, self.create_time)
-
-    @property
-    def name(self) -> str:
-        """The file name of its executable."""
-        return self.path.replace("\\", "/").rpartition("/")[2]
 
 
 def _filled(template: str, bits: int, sensor: Sensor) -> str:

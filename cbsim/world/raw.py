@@ -15,7 +15,7 @@ from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_wire, ipv6_to_wire, swap_port
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.world.estate import Sensor
-from cbsim.world.process import Process, path_guid
+from cbsim.world.process import Process, path_guid, string_entry
 from cbsim.world.software import Binary, Product
 
 __all__ = ["Connection", "Pieces", "RawWriter", "environment"]
@@ -53,8 +53,10 @@ class RawWriter:
     """Encodes events as servers of one version export them; `stamp` is the time as a varint."""
 
     def __init__(self, version: ServerVersion, rng: Random) -> None:
-        self._version, self._rng = version, rng
-        self._sha256 = version.sha256
+        self._rng, self._sha256, self._network_v2 = rng, version.sha256, version.network_v2
+        self._ja3 = version is ServerVersion.V7
+        self._proxy = b"\x48\x01" + int_field(10, _ipv4("10.0.0.8"))
+        self._proxy += int_field(11, swap_port(3128)) + text_field(12, "proxy.internal")
         self._products: dict[Product, tuple[bytes, bytes, bytes]] = {}
 
     def process(self, process: Process, stamp: bytes) -> Pieces:
@@ -64,9 +66,8 @@ class RawWriter:
         if parent is not None:
             body += int_field(3, parent.pid) + int_field(4, parent.create_time)
         if process.sparse:
-            header = process.guid_field + int_field(9, process.create_time)
-            header = b"\x08\x04\x20" + stamp + header + int_field(10, process.pid)
-            return bytes_field(1, header), bytes_field(3, body + b"\x60\x00"), process.env
+            header = bytes_field(1, b"\x08\x04\x20" + stamp + process.origin)
+            return header, bytes_field(3, body + b"\x60\x00"), process.env
         if parent is not None:
             body += int_field(5, parent.guid)
         body += bytes_field(6, process.binary.md5) + text_field(9, process.cmdline)
@@ -104,8 +105,7 @@ class RawWriter:
         if self._sha256:
             body += bytes_field(14, inherited.binary.sha256)
         context = child if how == "other_exec" else parent
-        header = context.guid_field + int_field(9, context.create_time)
-        header = b"\x08\x04\x20" + stamp + header + int_field(10, context.pid)
+        header = b"\x08\x04\x20" + stamp + context.origin
         return bytes_field(1, header), bytes_field(12, body), child.env
 
     def load(self, binary: Binary, *, scanned: bool, own: bool = False) -> tuple[int, bytes, bytes]:
@@ -122,37 +122,38 @@ class RawWriter:
             body += int_field(6, base) + int_field(7, binary.size)
         if self._sha256:
             body += bytes_field(8, binary.sha256)
-        return len(guid) - 9, guid, _string(guid, path) + bytes_field(4, body)
+        return len(guid) - 9, guid, string_entry(guid, path) + bytes_field(4, body)
 
     def netconn(self, process: Process, connection: Connection, stamp: bytes) -> Pieces:
         """It made or took a connection: `network`, or `networkv2` from newer servers."""
-        protocol = 17 if connection.udp else 6
-        port, local_port = swap_port(connection.port), swap_port(connection.local_port)
-        outbound, netpath = int(connection.outbound), connection.host.encode()
-        if not self._version.network_v2:
-            remote, local = _ipv4(connection.address), _ipv4(process.sensor.ip)
-            body = int_field(2, remote) + int_field(5, port) + int_field(6, protocol)
-            body += bytes_field(7, netpath) if netpath else b""
-            body += int_field(8, outbound) + int_field(9, connection.proxied)
-            if connection.proxied:
-                body += int_field(10, _ipv4("10.0.0.8")) + int_field(11, swap_port(3128))
-                body += text_field(12, "proxy.internal")
-            body += int_field(13, remote) + int_field(14, port)
-            body += int_field(15, local) + int_field(16, local_port)
-            return process.bare, stamp, process.plain, bytes_field(6, body), process.env
-        body = int_field(1, protocol)
-        body += bytes_field(2, netpath) if netpath else b""
-        body += int_field(3, outbound) + int_field(4, connection.proxied)
+        if self._network_v2:
+            body = self._network_v2_body(process, connection)
+            return process.bare, stamp, process.plain, process.env, bytes_field(20, body)
+        port = varint(swap_port(connection.port))
+        remote = varint(_ipv4(connection.address))
+        body = b"\x10" + remote + b"\x28" + port
+        body += b"\x30\x11" if connection.udp else b"\x30\x06"
+        body += text_field(7, connection.host) if connection.host else b""
+        body += b"\x40\x01" if connection.outbound else b"\x40\x00"
+        body += self._proxy if connection.proxied else b"\x48\x00"
+        body += b"\x68" + remote + b"\x70" + port + b"\x78" + varint(_ipv4(process.sensor.ip))
+        body += b"\x80\x01" + varint(swap_port(connection.local_port))
+        return process.bare, stamp, process.plain, bytes_field(6, body), process.env
+
+    def _network_v2_body(self, process: Process, connection: Connection) -> bytes:
+        body = int_field(1, 17 if connection.udp else 6)
+        body += text_field(2, connection.host) if connection.host else b""
+        body += int_field(3, connection.outbound) + int_field(4, connection.proxied)
         if connection.proxied:
             body += bytes_field(5, _ip("10.0.0.8")) + int_field(6, swap_port(3128))
             body += text_field(7, "proxy.internal")
-        body += bytes_field(8, _ip(connection.address)) + int_field(9, port)
+        body += bytes_field(8, _ip(connection.address)) + int_field(9, swap_port(connection.port))
         local_ip = "fe80::1" if ":" in connection.address else process.sensor.ip
-        body += bytes_field(10, _ip(local_ip)) + int_field(11, local_port)
-        if self._version is ServerVersion.V7 and connection.port == 443 and not connection.udp:
+        body += bytes_field(10, _ip(local_ip)) + int_field(11, swap_port(connection.local_port))
+        if self._ja3 and connection.port == 443 and not connection.udp:
             body += text_field(12, process.binary.md5.hex())
             body += text_field(13, f"{path_guid(connection.address):032x}")
-        return process.bare, stamp, process.plain, process.env, bytes_field(20, body)
+        return body
 
     def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> Pieces:
         """It opened a handle to another process of its endpoint."""
@@ -192,7 +193,7 @@ class RawWriter:
         if not running:
             body += text_field(10, process.user.sid) + text_field(11, process.user.account)
         header = process.wide[len(guid) - 9], stamp, process.named, guid, process.rest
-        return *header, _string(guid, banned.path), process.env, bytes_field(16, body)
+        return *header, string_entry(guid, banned.path), process.env, bytes_field(16, body)
 
     def emetmitigation(self, process: Process, now: int, stamp: bytes) -> Pieces:
         """Microsoft EMET stopped an exploit."""
@@ -200,7 +201,7 @@ class RawWriter:
         name = _MITIGATIONS[number]
         said = (
             f"EMET detected {name} mitigation and will close the application: "
-            f"{process.name}\r\n\r\n"
+            f"{process.image.name}\r\n\r\n"
             f"{name} check failed:\n  Application \t: {process.path}\n"
             f"  User Name \t: {process.user.account}\n  Session ID \t: 1\n"
             f"  PID \t\t: 0x{process.pid:X} ({process.pid})\n  Module \t: N/A\n"
@@ -271,13 +272,9 @@ def _product_fields(product: Product) -> tuple[bytes, bytes, bytes]:
 
 def _own_path(process: Process, stamp: bytes) -> Pieces:
     """The header of an event whose file is the process's own, and its string."""
-    guid = varint(path_guid(process.path))
+    guid, entry = process.image.guid, process.image.entry
     header = b"\x08\x04\x20" + stamp + process.named + guid + b"\x40" + guid + process.rest
-    return bytes_field(1, header), _string(guid, process.path)
-
-
-def _string(guid: bytes, path: str) -> bytes:
-    return bytes_field(2, b"\x08" + guid + text_field(2, path) + b"\x18\x01")
+    return bytes_field(1, header), entry
 
 
 _ipv4 = lru_cache(maxsize=4096)(ipv4_to_wire)

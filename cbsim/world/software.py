@@ -52,7 +52,7 @@ class Product:
 class Binary:
     """A file that can be run or loaded. Everything about it follows from its path and a digest."""
 
-    __slots__ = ("executable", "md5", "path", "product", "program", "sha256", "size")
+    __slots__ = ("executable", "filename", "md5", "path", "product", "program", "sha256", "size")
 
     def __init__(
         self, digest: bytes, path: str, product: Product, size: int, *, executable: bool,
@@ -60,6 +60,8 @@ class Binary:
     ) -> None:  # fmt: skip
         self.sha256, self.md5 = digest[:32], digest[32:48]
         self.path, self.product, self.size = path, product, size
+        self.filename = path.rpartition("\\" if product.os == "Windows" else "/")[2]
+        """The last part of its path."""
         self.executable, self.program = executable, program
 
     @property
@@ -71,11 +73,6 @@ class Binary:
     def os(self) -> str:
         """`Windows`, `Linux` or `Osx`."""
         return self.product.os
-
-    @property
-    def filename(self) -> str:
-        """The last part of its path."""
-        return self.path.replace("\\", "/").rpartition("/")[2]
 
     @property
     def description(self) -> str:
