@@ -19,6 +19,8 @@ from cbsim.world.happening import Happening
 
 __all__ = ["BUNDLE", "Exporter"]
 
+_UNIX = 11_644_473_600_000
+"""Milliseconds from 1601 to 1970."""
 BUNDLE = "bundle"
 """What a bundle is called where messages are counted by name."""
 
@@ -43,7 +45,7 @@ class Exporter:
             keys,
             [JSON_TYPE if sensor is None else PROTOBUF_TYPE for sensor in sensors],
             map(b"".join, pieces),
-            map(epoch_seconds, moments),
+            [(at // 10_000 - _UNIX) / 1000 for at in moments],
         )
         if not self._bundles:
             return single, [*names], range(len(single))

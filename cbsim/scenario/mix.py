@@ -72,6 +72,7 @@ class Mix:
     def take(self, moments: Sequence[int]) -> list[Happening]:
         """The messages for these moments (FILETIME), one each."""
         makers, urgent, over, pick = self._world.makers, self._world.urgent, self._over, self._pick
+        self._world.turn()
         taken = []
         for now, stamp in zip(moments, stamps(moments), strict=True):
             name = pick()

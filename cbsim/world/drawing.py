@@ -19,6 +19,8 @@ T = TypeVar("T")
 BLOCK = 1000
 """How many values are drawn at once."""
 
+_TABLE = 4096
+"""Slots that weights share out: few enough to stay near the processor."""
 _NUMBERS = Struct(f"<{BLOCK}H")
 
 
@@ -47,16 +49,16 @@ def one_of(rng: Random, values: Sequence[T]) -> Callable[[], T]:
 def weighted(rng: Random, weights: Mapping[T, float]) -> Callable[[], T]:
     """Without end, one of several values, each as often as its weight says."""
     values, total = [*weights], sum(weights.values())
-    shares = [weight / total * (1 << 16) for weight in weights.values()]
+    shares = [weight / total * _TABLE for weight in weights.values()]
     table: list[T | None] = []
     for value, share in zip(values, shares, strict=True):
         table += [value] * int(share)
-    # What does not fill a 65,536th is drawn in a second step, so that no weight is rounded.
+    # What does not fill a slot is drawn in a second step, so that no weight is rounded.
     fractions = [share % 1.0 for share in shares]
-    table += [None] * ((1 << 16) - len(table))
+    table += [None] * (_TABLE - len(table))
 
     def block() -> list[T]:
-        found = map(table.__getitem__, _NUMBERS.unpack(rng.randbytes(2 * BLOCK)))
+        found = [table[at % _TABLE] for at in _NUMBERS.unpack(rng.randbytes(2 * BLOCK))]
         return [rng.choices(values, fractions)[0] if value is None else value for value in found]
 
     return drawn(block)

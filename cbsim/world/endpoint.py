@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from random import Random
 
 from cbsim.catalog import ServerVersion
-from cbsim.world.drawing import BLOCK, drawn, picks
+from cbsim.world.drawing import BLOCK, drawn, one_of, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
 from cbsim.world.path import FilePath, KeyPath, Paths
-from cbsim.world.population import Population
+from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Process
 from cbsim.world.raw import Connection, Pieces, RawWriter
 
@@ -23,16 +23,24 @@ WINDOWS_ONLY = frozenset(
 
 _CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
 _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
-_FILEMODS = {1: 35, 2: 35, 4: 20, 8: 10}
-_REGMODS = {1: 15, 2: 70, 4: 5, 8: 10}
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
 
 _Load = tuple[int, bytes, bytes]
 """What a load says: for `Process.wide`, the path's guid, and what follows the header."""
-_Deed = tuple[bytes, bytes]
+_FileDeed = tuple[bytes, bytes]
 """What stands before and behind the guid of a file in its event."""
+_FileLife = tuple[_FileDeed, ...]
+_KEY_LIVES = [
+    # What is done to keys, the last deed first: three in five are created, nearly three values
+    # written, one key in five and two values in five deleted.
+    (b"\x10\x08",) * (number % 5 > 2)
+    + (b"\x10\x04",) * (number // 5 % 5 > 3)
+    + (b"\x10\x02",) * (3 if number // 25 % 5 else 2)
+    + (b"\x10\x01",) * (number // 2 % 5 < 3)
+    for number in range(256)
+]
 
 
 class Endpoints:
@@ -55,15 +63,15 @@ class Endpoints:
         self._network_v2, self._sha256 = version.network_v2, version.sha256
         self._suppresses = version.includes(ServerVersion.V5_2)
         self.raw = RawWriter(version, rng)
-        self._live, self._windows = population.live, population.windows
+        self._active, self._active_windows = population.active, population.active_windows
+        self._one = one_of(rng, range(ACTIVE))
         self._paths = Paths(rng)
         self._loads = {os: drawn(self._loads_of(os)) for os in estate.libraries}
-        self._deeds = {
-            os: (drawn(self._deeds_of(os, 9)), drawn(self._deeds_of(os, 10)))
+        self._file_lives = {
+            os: (drawn(self._file_lives_of(os, 9)), drawn(self._file_lives_of(os, 10)))
             for os in estate.libraries
         }
-        key_deeds = [b"\x10" + bytes((action,)) for action in _shared_out(_REGMODS)]
-        self._key_deeds = drawn(lambda: picks(rng, key_deeds))
+        self._key_lives = drawn(lambda: picks(rng, _KEY_LIVES))
         started = "procstart" if version.includes(ServerVersion.V5_2) else "process"
         self.started = f"ingress.event.{started}"
         """What a process's own start is told as."""
@@ -77,36 +85,30 @@ class Endpoints:
         }  # fmt: skip
         self.makers = {f"ingress.event.{name}": maker for name, maker in makers.items()}
 
-    # What most events are. A process's encoded parts, a path's or a binary's, and nothing else.
+    # What most events are: made ahead for a file or a key, but for the moment.
 
     def _filemod(self, now: int, stamp: bytes) -> Happening | None:
-        live = self._live
-        if not live and (cause := self.first(now, stamp)):
+        active = self._active
+        if not active and (cause := self.first(now, stamp)):
             return cause
-        process = live[int(self._random() * len(live))]
-        return self.filemod(process, now, stamp)
+        process = active[self._one()]
+        lead, tail = (process.filemods or self._file(process)).pop()
+        process.filemod_count += 1
+        process.last_update = now
+        return _FILEMOD, _FILEMOD, (lead, stamp, tail, process.env), process.sensor
 
     def filemod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process created, first wrote, last wrote or deleted a file."""
-        files = process.files or self._files(process)
-        path = files[int(self._random() * len(files))]
-        wide = path.wide
-        first, second, words = path.draw()
-        before, behind = self._deeds[process.sensor.os][wide]()
+        lead, tail = (process.filemods or self._file(process)).pop()
         process.filemod_count += 1
         process.last_update = now
-        guid = path.guid
-        return _FILEMOD, _FILEMOD, (
-            process.wide[wide], stamp, process.named, words, guid, process.rest,
-            path.entry, words, guid, path.start, first, path.middle, second, path.end,
-            before, words, path.deed_guid, behind, process.env,
-        ), process.sensor  # fmt: skip
+        return _FILEMOD, _FILEMOD, (lead, stamp, tail, process.env), process.sensor
 
     def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
-        live = self._live
-        if not live and (cause := self.first(now, stamp)):
+        active = self._active
+        if not active and (cause := self.first(now, stamp)):
             return cause
-        process = live[int(self._random() * len(live))]
+        process = active[self._one()]
         if process.modload_count:
             wide, guid, load = self._loads[process.sensor.os]()
         else:
@@ -120,62 +122,87 @@ class Endpoints:
         ), process.sensor  # fmt: skip
 
     def _regmod(self, now: int, stamp: bytes) -> Happening | None:
-        windows = self._windows
-        if not windows and (cause := self.first(now, stamp, windows=True)):
+        active = self._active_windows
+        if not active and (cause := self.first(now, stamp, windows=True)):
             return cause
-        return self.regmod(windows[int(self._random() * len(windows))], now, stamp)
+        return self.regmod(active[self._one()], now, stamp)
 
     def regmod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process changed the registry."""
-        keys = process.keys or self._keys(process)
-        path = keys[int(self._random() * len(keys))]
-        first, second, words = path.draw()
+        tail = (process.regmods or self._key(process)).pop()
         process.regmod_count += 1
         process.last_update = now
-        return _REGMOD, _REGMOD, (
-            process.bare, stamp, process.plain, path.lead, words, path.guid, self._key_deeds(),
-            path.start, path.sid, path.after, first, path.middle, second, path.end, process.env,
-        ), process.sensor  # fmt: skip
+        return _REGMOD, _REGMOD, (process.bare, stamp, tail, process.env), process.sensor
+
+    def _file(self, process: Process) -> list[tuple[bytes, bytes]]:
+        """What a process will do to a file, the last first: the events around their moment."""
+        files = process.files or self._files(process)
+        wide, draw, guid, deed_guid, entry, start, middle, end = files[
+            int(self._random() * len(files))
+        ]
+        first, second, words = draw()
+        guid = words + guid
+        path = b"".join((process.named, guid, process.rest, entry, guid, start, first, middle,
+                         second, end))  # fmt: skip
+        lead, deed_guid = process.wide[wide], words + deed_guid
+        process.filemods = deeds = [
+            (lead, path + before + deed_guid + behind)
+            for before, behind in self._file_lives[process.sensor.os][wide]()
+        ]
+        return deeds
+
+    def _key(self, process: Process) -> list[bytes]:
+        """What a process will do to a registry key, the last first: the events after the moment."""
+        keys = process.keys or self._keys(process)
+        draw, lead, guid, start, sid, after, middle, end = keys[int(self._random() * len(keys))]
+        first, second, words = draw()
+        head = b"".join((process.plain, lead, words, guid))
+        path = b"".join((start, sid, after, first, middle, second, end))
+        process.regmods = deeds = [head + deed + path for deed in self._key_lives()]
+        return deeds
 
     def _files(self, process: Process) -> tuple[FilePath, ...]:
         program, user = process.binary.program, process.sensor.user.name
         if program is None:
             process.files = (self._paths.own_file(process.path + ".{h}"),)
         else:
-            process.files = tuple(self._paths.file(one, user) for one in program.files)
+            process.files = tuple([self._paths.file(one, user) for one in program.files])
         return process.files
 
     def _keys(self, process: Process) -> tuple[KeyPath, ...]:
         program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
         keys = program.registry if program else ()
         keys = keys or (r"\registry\machine\software\vendor\{h}",)
-        process.keys = tuple(self._paths.key(one, sid) for one in keys)
+        process.keys = tuple([self._paths.key(one, sid) for one in keys])
         return process.keys
 
-    def _deeds_of(self, os: str, guid: int) -> Callable[[], list[_Deed]]:
-        """Filemods around a guid of that many bytes: create, write, delete, last write."""
+    def _file_lives_of(self, os: str, guid: int) -> Callable[[], list[_FileLife]]:
+        """What is done to files, the last deed first, for a guid of that many bytes.
+
+        Each is created and written, four in seven are deleted, two in seven written to the end.
+        """
         rng = self._rng
 
-        def deed(action: int, *, told: bool) -> _Deed:
-            # Most say that it is no tampering.
-            body = bytes((0x10, action)) + (b"\x30\x00" if told else b"")
+        def deed(action: int, more: bytes) -> _FileDeed:
+            body = bytes((0x10, action)) + more
             return bytes((0x2A, 1 + guid + len(body), 0x08)), body
 
-        deeds = [
-            deed(action, told=number % 25 > 3)
-            for number, action in enumerate(_shared_out(_FILEMODS))
-        ]
+        lives: list[_FileLife] = []
+        for number in range(256):
+            actions = (8,) * (number // 7 % 7 < 2) + (4,) * (number % 7 < 4) + (2, 1)
+            # Most say that it is no tampering.
+            tails = [b"\x30\x00" if (number + one) % 25 > 3 else b"" for one in actions]
+            lives.append(tuple(map(deed, actions, tails)))
         kind = b"\x28\x01" if os == "windows" else b"\x28\x02"
 
-        def block() -> list[_Deed]:
-            drawn = picks(rng, deeds)
-            # Three last writes in a thousand files: the sensor says what was written.
-            for at in range(0, BLOCK - 300, 333):
-                body = b"\x10\x08\x22\x10" + rng.randbytes(16) + kind + b"\x30\x00"
+        def block() -> list[_FileLife]:
+            drawn = picks(rng, lives)
+            # Three deeds in a thousand: the sensor says what was written to the end.
+            for at in range(0, BLOCK - 100, 115):
+                more = b"\x22\x10" + rng.randbytes(16) + kind + b"\x30\x00"
                 if self._sha256:
-                    body += b"\x42\x20" + rng.randbytes(32)
-                size = 1 + guid + len(body)
-                drawn[at + int(rng.random() * 300)] = bytes((0x2A, size, 0x08)), body
+                    more += b"\x42\x20" + rng.randbytes(32)
+                drawn[at + int(rng.random() * 100)] = (deed(8, more), *lives[6])
             return drawn
 
         return block
@@ -213,7 +240,7 @@ class Endpoints:
             cause = self._procstart(now, stamp)
             if cause[0] in self._published:
                 return cause
-            if self._windows if windows else self._live:
+            if self._active_windows if windows else self._active:
                 return None
 
     def begun(self, process: Process, now: int, stamp: bytes) -> Happening:
@@ -271,7 +298,7 @@ class Endpoints:
 
     def _procend(self, now: int, stamp: bytes) -> Happening | None:
         population = self._population
-        while self._live:
+        while population.live:
             process = population.oldest()
             if process.forked_by is None:
                 population.reaping.append(process)
@@ -338,10 +365,10 @@ class Endpoints:
         self, name: str, now: int, stamp: bytes, write: Callable[[Process], Pieces], *,
         windows: bool = False,
     ) -> Happening | None:  # fmt: skip
-        living = self._windows if windows else self._live
-        if not living and (cause := self.first(now, stamp, windows=windows)):
+        active = self._active_windows if windows else self._active
+        if not active and (cause := self.first(now, stamp, windows=windows)):
             return cause
-        process = living[int(self._random() * len(living))]
+        process = active[self._one()]
         process.last_update = now
         key = f"ingress.event.{name}"
         return key, key, write(process), process.sensor
@@ -359,9 +386,3 @@ class Endpoints:
             return Connection(host, address, 53, local, udp=True)
         port = ports[int(rng.random() * len(ports))]
         return Connection(host, address, port, local, odds < 0.93, False, 0.4 < odds < 0.44)
-
-
-def _shared_out(odds: Mapping[int, int]) -> list[int]:
-    """256 actions, each as often as its odds in a hundred say."""
-    actions = [action for action, many in odds.items() for _ in range(many)]
-    return [actions[number * 100 // 256] for number in range(256)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
+from cbsim.wire.event import text_field
 from cbsim.world.software import Binary, Software
 from cbsim.world.vocabulary import FEEDS, WATCHLISTS
 
@@ -34,7 +36,7 @@ class EstateSize:
     """How many endpoints a new binary comes to, on average."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class User:
     """An account and its security identifier."""
 
@@ -42,6 +44,11 @@ class User:
     account: str
     """As events name it: `DOMAIN\\user`, or `user` on POSIX."""
     sid: str
+
+    @cached_property
+    def fields(self) -> bytes:
+        """`process.uid` and `username`."""
+        return text_field(14, self.sid) + text_field(15, self.account)
 
 
 @dataclass(slots=True, eq=False)

@@ -12,8 +12,10 @@ from cbsim.world.estate import Estate, Sensor
 from cbsim.world.process import Process
 from cbsim.world.software import Binary
 
-__all__ = ["Population"]
+__all__ = ["ACTIVE", "Population"]
 
+ACTIVE = 16
+"""How many processes do something in a turn; a power of two."""
 _LIVE_PER_SENSOR = 6
 _LIVE = 4000
 _WAITING = 1000
@@ -29,12 +31,22 @@ class Population:
         """Those that were told of, the oldest first."""
         self.windows: list[Process] = []
         """Those of `live` that run on Windows."""
+        self.active: list[Process] = []
+        """Those of `live` that do something in this turn; empty when none runs."""
+        self.active_windows: list[Process] = []
+        """Those of `windows` that do."""
         self.starting: deque[Process] = deque(maxlen=_WAITING)
         """Their parents' events told of them; their own start comes next."""
         self.reaping: deque[Process] = deque(maxlen=_WAITING)
         """They ended, and their parents have not heard of it yet."""
         self.root = lru_cache(maxsize=4096)(self._root)
         """A process that has been there since the endpoint started, by sensor and file name."""
+
+    def turn(self) -> None:
+        """Let others do something: a few are at it at a time, and then each does several things."""
+        choices = self._rng.choices
+        self.active[:] = choices(self.live, k=ACTIVE) if self.live else ()
+        self.active_windows[:] = choices(self.windows, k=ACTIVE) if self.windows else ()
 
     def anywhere(self) -> Sensor:
         """Some sensor."""
@@ -56,6 +68,8 @@ class Population:
         self.live.append(process)
         if process.sensor.os == "windows":
             self.windows.append(process)
+        if not self.active or (self.windows and not self.active_windows):
+            self.turn()
         if len(self.live) > self._limit:
             # Processes past the estate's size run on, but are not heard of again.
             for _ in range(self._limit // 8 or 1):
@@ -66,6 +80,8 @@ class Population:
         process = self.live.pop(0)
         if self.windows and self.windows[0] is process:
             del self.windows[0]
+        if process in self.active or process in self.active_windows:
+            self.turn()
         return process
 
     def recent(self) -> Process:

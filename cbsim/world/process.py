@@ -31,7 +31,7 @@ def path_guid(path: str) -> int:
 
 
 class Image(NamedTuple):
-    """What every process of a binary has in its events, for one user."""
+    """What the processes of a binary have in common, and how events hold it."""
 
     path: str
     name: str
@@ -42,25 +42,51 @@ class Image(NamedTuple):
     """Its path's, as a varint."""
     entry: bytes
     """Its path in `strings`."""
+    started: bytes
+    """`process.md5hash`."""
+    as_parent: bytes
+    """`process.parent_md5` and `parent_path`."""
+    child_md5: bytes
+    """`childproc.md5hash`."""
+    child_path: bytes
+    """`childproc.path`."""
+    opened: bytes
+    """`crossproc.open.targetProcPath`, `targetProcMd5` and, from 6.x on, SHA-256."""
+    threaded: bytes
+    """`crossproc.remotethread.remoteProcPath`, `remoteProcMd5` and, from 6.x on, SHA-256."""
+    sha256: bytes
+    """`header.process_sha256`, from 6.x on."""
     commands: tuple[str, ...]
     service: bool
     """Runs as the system, not as a user."""
 
 
 @lru_cache(maxsize=4096)
-def image_of(binary: Binary, user: str) -> Image:
+def image_of(binary: Binary, user: str, *, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
-    path, program = binary.path.replace("{user}", user), binary.program
+    path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
     guid = varint(path_guid(path))
+    digest = binary.sha256 if sha256 else b""
     return Image(
         path=path,
         name=binary.filename,
-        fields=bytes_field(11, binary.md5) + text_field(12, path),
+        fields=bytes_field(11, md5) + text_field(12, path),
         guid=guid,
         entry=string_entry(guid, path),
+        started=bytes_field(6, md5),
+        as_parent=bytes_field(10, md5) + text_field(11, path),
+        child_md5=bytes_field(3, md5),
+        child_path=text_field(5, path),
+        opened=text_field(5, path) + bytes_field(6, md5) + _optional(7, digest),
+        threaded=text_field(3, path) + bytes_field(4, md5) + _optional(5, digest),
+        sha256=_optional(14, digest),
         commands=program.commands if program else (f'"{path}"',),
         service=program is None or program.service,
     )
+
+
+def _optional(field: int, value: bytes) -> bytes:
+    return bytes_field(field, value) if value else b""
 
 
 def string_entry(guid: bytes, path: str) -> bytes:
@@ -77,9 +103,10 @@ class Process:
 
     __slots__ = (
         "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count", "env",
-        "filemod_count", "files", "forked_by", "guid", "identity", "image", "keys", "last_update",
-        "modload_count", "named", "netconn_count", "origin", "parent", "path", "pid", "plain",
-        "regmod_count", "rest", "sensor", "sha256", "sparse", "user", "wide",
+        "filemod_count", "filemods", "files", "forked_by", "guid", "guid_varint", "identity",
+        "image", "keys", "last_update", "modload_count", "named", "netconn_count", "number",
+        "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
+        "started", "user", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -99,7 +126,8 @@ class Process:
         self.pid, self.env = pid, sensor.env
         self.guid = bits & (1 << 64) - 1
         bits >>= 64
-        image = self.image = image_of(binary, sensor.user.name if "{" in binary.path else "")
+        user = sensor.user.name if "{" in binary.path else ""
+        image = self.image = image_of(binary, user, sha256=sha256)
         self.path = image.path
         if image.service:
             self.user = _SYSTEM if sensor.os == "windows" else _ROOT
@@ -114,29 +142,32 @@ class Process:
         self.forked_by: Process | None = None
         self.files: tuple[FilePath, ...] | None = None
         self.keys: tuple[KeyPath, ...] | None = None
-        guid, started = b"\x28" + varint(self.guid), b"\x48" + varint(create_time)
-        number = b"\x50" + varint(pid)
-        self.origin = guid + started + number
-        """The fields of a header that knows no more than which process it is."""
-        self.named = guid + b"\x30"
-        self.identity = started + number + image.fields
-        self.sha256 = bytes_field(14, binary.sha256) if sha256 else b""
-        self._encode(guid)
+        self.filemods: list[tuple[bytes, bytes]] = []
+        """What it is about to do to a file, the last first: its events around the moment."""
+        self.regmods: list[bytes] = []
+        """What it is about to do to a registry key, likewise."""
+        self.number, self.started = number, started = varint(pid), varint(create_time)
+        """Its pid and create time as varints."""
+        self.guid_varint = guid = varint(self.guid)
+        self.identity = identity = b"\x48" + started + b"\x50" + number
+        """`header.process_create_time` and `process_pid`."""
+        self.named = b"\x28" + guid + b"\x30"
+        self._encode(identity + image.fields + image.sha256)
 
     def fork(self, pid: int) -> Process:
         """A child that runs on in its image: it is told of under its parent's header, with
         `header.fork_pid` (wire: POSIX, 5.2 on).
         """
         child = copy(self)
-        child.forked_by = self
-        child.identity += int_field(13, pid)
-        child._encode(self.named[:-1])
+        child.forked_by, child.filemods, child.regmods = self, [], []
+        image = self.image
+        child._encode(self.identity + image.fields + int_field(13, pid) + image.sha256)
         return child
 
-    def _encode(self, guid: bytes) -> None:
-        self.rest = rest = self.identity + self.sha256
-        self.plain = guid + rest
-        length = 3 + _STAMP + len(self.plain)
+    def _encode(self, rest: bytes) -> None:
+        self.rest = rest
+        self.plain = plain = self.named[:-1] + rest
+        length = 3 + _STAMP + len(plain)
         self.bare = b"\n" + varint(length) + b"\x08\x04\x20"
         self.wide = (
             b"\n" + varint(length + 10) + b"\x08\x04\x20",

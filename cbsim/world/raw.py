@@ -37,7 +37,13 @@ class Connection(NamedTuple):
     proxied: bool = False
 
 
-_ACCESS = (0x1410, 0x1000, 0x1FFFFF, 0x0040)
+_OPENS = [
+    # What was opened, up to the target's pid, and the access asked for.
+    (b"\x08\x01\x10" if number < 17 else b"\x08\x02\x10", int_field(4, access))
+    for number in range(20)
+    for access in (0x1410, 0x1000, 0x1FFFFF, 0x0040)
+]
+"""Processes five times in six, else threads."""
 _MITIGATIONS = {1: "DEP", 6: "HeapSpray", 8: "EAF", 9: "EAF+", 14: "StackPivot", 15: "Caller"}
 _SENSOR_HEADER = b"\x0a\x0c\x08\x04\x20"
 """The header of an event that no process did, up to its timestamp."""
@@ -57,35 +63,35 @@ class RawWriter:
         self._ja3 = version is ServerVersion.V7
         self._proxy = b"\x48\x01" + int_field(10, _ipv4("10.0.0.8"))
         self._proxy += int_field(11, swap_port(3128)) + text_field(12, "proxy.internal")
-        self._products: dict[Product, tuple[bytes, bytes, bytes]] = {}
+        self._products: dict[Product, tuple[bytes, bytes]] = {}
 
     def process(self, process: Process, stamp: bytes) -> Pieces:
         """`process` or `procstart`: it started."""
         parent = process.parent
-        body = int_field(1, process.pid) + b"\x10\x01"
-        if parent is not None:
-            body += int_field(3, parent.pid) + int_field(4, parent.create_time)
+        assert parent is not None
+        family = b"\x18" + parent.number + b"\x20" + parent.started
         if process.sparse:
-            header = bytes_field(1, b"\x08\x04\x20" + stamp + process.origin)
-            return header, bytes_field(3, body + b"\x60\x00"), process.env
-        if parent is not None:
-            body += int_field(5, parent.guid)
-        body += bytes_field(6, process.binary.md5) + text_field(9, process.cmdline)
-        known = parent is not None and self._rng.random() < 0.86
-        if parent is not None and known:
-            body += bytes_field(10, parent.binary.md5) + text_field(11, parent.path)
-        body += (
-            b"\x60\x01" + text_field(14, process.user.sid) + text_field(15, process.user.account)
-        )
+            header = bytes_field(1, b"".join((b"\x08\x04\x20", stamp, process.named[:-1],
+                                             process.identity)))  # fmt: skip
+            body = b"\x08" + process.number + b"\x10\x01" + family + b"\x60\x00"
+            return header, bytes_field(3, body), process.env
+        image = process.image
+        body = b"".join((
+            b"\x08", process.number, b"\x10\x01", family, b"\x28", parent.guid_varint,
+            image.started, text_field(9, process.cmdline),
+            parent.image.as_parent if self._rng.random() < 0.86 else b"", b"\x60\x01",
+            process.user.fields,
+        ))  # fmt: skip
         if self._sha256:
             body += bytes_field(19, process.binary.sha256)
-        return *_own_path(process, stamp), bytes_field(3, body), process.env
+        return *_own_path(process, stamp), b"\x1a" + varint(len(body)), body, process.env
 
     def procend(self, process: Process, stamp: bytes) -> Pieces:
         """It ended."""
-        body = int_field(1, process.pid) + b"\x10\x00"
-        if process.parent is not None:
-            body += int_field(3, process.parent.pid) + int_field(4, process.parent.create_time)
+        parent = process.parent
+        assert parent is not None
+        body = b"".join((b"\x08", process.number, b"\x10\x00\x18", parent.number, b"\x20",
+                         parent.started))  # fmt: skip
         return *_own_path(process, stamp), bytes_field(3, body), process.env
 
     def childproc(
@@ -93,20 +99,23 @@ class RawWriter:
     ) -> Pieces:
         """A child started or ended; `how`: `exec`, `fork`, `other_exec` or `suppressed`."""
         inherited = parent if how == "fork" else child
-        body = int_field(1, created) + int_field(2, parent.guid)
-        body += bytes_field(3, inherited.binary.md5) + int_field(4, inherited.guid)
-        body += text_field(5, inherited.path) + int_field(6, child.pid)
-        body += int_field(7, inherited.create_time)
+        image = inherited.image
+        body = b"".join((
+            b"\x08\x01\x10" if created else b"\x08\x00\x10", parent.guid_varint, image.child_md5,
+            b"\x20", inherited.guid_varint, image.child_path, b"\x30", child.number, b"\x38",
+            inherited.started,
+        ))  # fmt: skip
         if how == "suppressed":
             body += bytes_field(9, b"\x08\x01\x10\x01") + text_field(10, child.cmdline)
             body += text_field(11, child.user.account)
-        if how in ("fork", "other_exec"):
-            body += int_field(12, 1 if how == "fork" else 2)
+        elif how != "exec":
+            body += b"\x60\x01" if how == "fork" else b"\x60\x02"
         if self._sha256:
             body += bytes_field(14, inherited.binary.sha256)
         context = child if how == "other_exec" else parent
-        header = b"\x08\x04\x20" + stamp + context.origin
-        return bytes_field(1, header), bytes_field(12, body), child.env
+        guid, identity = context.named[:-1], context.identity
+        lead = b"\n" + varint(12 + len(guid) + len(identity)) + b"\x08\x04\x20"
+        return lead, stamp, guid, identity, b"\x62" + varint(len(body)), body, child.env
 
     def load(self, binary: Binary, *, scanned: bool, own: bool = False) -> tuple[int, bytes, bytes]:
         """What a `moduleload` of a binary says: for `Process.wide`, its path's guid, and what
@@ -157,23 +166,17 @@ class RawWriter:
 
     def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> Pieces:
         """It opened a handle to another process of its endpoint."""
-        odds = int(self._rng.random() * 80)
-        body = (b"\x08\x01" if odds < 68 else b"\x08\x02") + int_field(2, target.pid)
-        body += int_field(3, target.create_time) + int_field(4, _ACCESS[odds & 3])
-        body += text_field(5, target.path) + bytes_field(6, target.binary.md5)
-        if self._sha256:
-            body += bytes_field(7, target.binary.sha256)
-        body = bytes_field(1, body) + b"\x18\x00"
-        return process.bare, stamp, process.plain, process.env, bytes_field(14, body)
+        how, access = _OPENS[int(self._rng.random() * len(_OPENS))]
+        body = b"".join((how, target.number, b"\x18", target.started, access, target.image.opened))
+        tail = b"\x0a" + varint(len(body)) + body + b"\x18\x00"
+        return process.bare, stamp, process.plain, process.env, bytes_field(14, tail)
 
     def remotethread(self, process: Process, other: Process, stamp: bytes) -> Pieces:
         """It started a thread in another process, or another did in it."""
-        body = int_field(1, other.pid) + int_field(2, other.create_time)
-        body += text_field(3, other.path) + bytes_field(4, other.binary.md5)
-        if self._sha256:
-            body += bytes_field(5, other.binary.sha256)
-        body = bytes_field(2, body) + b"\x18\x00" + int_field(4, self._rng.random() < 0.5)
-        return process.bare, stamp, process.plain, process.env, bytes_field(14, body)
+        body = b"".join((b"\x08", other.number, b"\x10", other.started, other.image.threaded))
+        tail = b"\x12" + varint(len(body)) + body + b"\x18\x00"
+        tail += b"\x20\x01" if self._rng.random() < 0.5 else b"\x20\x00"
+        return process.bare, stamp, process.plain, process.env, bytes_field(14, tail)
 
     def tamper(self, sensor: Sensor, stamp: bytes) -> Pieces:
         """Somebody interfered with the sensor."""
@@ -230,15 +233,18 @@ class RawWriter:
         said = self._products.get(binary.product)
         if said is None:
             said = self._products[binary.product] = _product_fields(binary.product)
-        named, versioned, signed = said
-        size = varint(binary.size)
-        body = b"\x0a\x20" + binary.hex.encode() + b"\x10" + size + b"\x18" + size
-        if named:
-            filename = text_field(11, binary.filename)
-            body += text_field(4, binary.description) + named + filename + b"\x62" + filename[1:]
-        body += versioned + signed
-        body += b"\xca\x01\x14d\x86\x15\x00" + binary.sha256[:4] + _IMAGE_TAIL
-        body += text_field(26, binary.path)
+        size, path = varint(binary.size), binary.path.encode()
+        names = b""
+        if binary.product.os == "Windows":
+            name = binary.filename.encode()
+            size_of = varint(len(name))
+            names = b"".join((text_field(4, binary.description), said[0], b"\x5a", size_of, name,
+                              b"\x62", size_of, name))  # fmt: skip
+        body = b"".join((
+            b"\x0a\x20", binary.hex.encode(), b"\x10", size, b"\x18", size, names, said[1],
+            b"\xca\x01\x14d\x86\x15\x00", binary.sha256[:4], _IMAGE_TAIL,
+            b"\xd2\x01", varint(len(path)), path,
+        ))  # fmt: skip
         if self._sha256:
             body += bytes_field(27, binary.sha256)
         return _SENSOR_HEADER, stamp, b"\x4a" + varint(len(body)), body, sensor.env
@@ -247,34 +253,33 @@ class RawWriter:
 _IMAGE_TAIL = bytes(8) + b"\xf0\x00\x22\x00"
 
 
-def _product_fields(product: Product) -> tuple[bytes, bytes, bytes]:
-    """The fields of a `module` that are its product's: 5 to 9, 14 to 15, and 17 to 24."""
-    named = versioned = b""
+def _product_fields(product: Product) -> tuple[bytes, bytes]:
+    """The fields of a `module` that are its product's: 5 to 9, and 14 to 24."""
+    named = fields = b""
     if product.os == "Windows":
         named = text_field(5, product.company) + text_field(6, product.name)
         named += text_field(7, product.version)
         named += text_field(8, product.comments) if product.comments else b""
         named += text_field(9, product.copyright)
-        versioned = text_field(14, product.product_version)
-        versioned += text_field(15, product.private_build) if product.private_build else b""
-    signed = b""
+        fields = text_field(14, product.product_version)
+        fields += text_field(15, product.private_build) if product.private_build else b""
     if product.digsig != "Unsigned":
-        signed += text_field(17, product.company) if product.company else b""
+        fields += text_field(17, product.company) if product.company else b""
         if product.issuer:
-            signed += text_field(18, product.name) + text_field(19, product.issuer)
-            signed += text_field(20, product.company)
-    signed += text_field(21, product.digsig)
-    signed += text_field(22, f"0x{DIGSIG_RESULTS[product.digsig]:08x}")
+            fields += text_field(18, product.name) + text_field(19, product.issuer)
+            fields += text_field(20, product.company)
+    fields += text_field(21, product.digsig)
+    fields += text_field(22, f"0x{DIGSIG_RESULTS[product.digsig]:08x}")
     if product.digsig != "Unsigned":
-        signed += text_field(23, "2:46 PM 9/29/2015")
-    return named, versioned, signed + (bytes_field(24, product.icon) if product.icon else b"")
+        fields += text_field(23, "2:46 PM 9/29/2015")
+    return named, fields + (bytes_field(24, product.icon) if product.icon else b"")
 
 
 def _own_path(process: Process, stamp: bytes) -> Pieces:
     """The header of an event whose file is the process's own, and its string."""
-    guid, entry = process.image.guid, process.image.entry
-    header = b"\x08\x04\x20" + stamp + process.named + guid + b"\x40" + guid + process.rest
-    return bytes_field(1, header), entry
+    named, guid, rest = process.named, process.image.guid, process.rest
+    lead = b"\n" + varint(13 + len(named) + 2 * len(guid) + len(rest)) + b"\x08\x04\x20"
+    return lead, stamp, named, guid, b"\x40", guid, rest, process.image.entry
 
 
 _ipv4 = lru_cache(maxsize=4096)(ipv4_to_wire)

@@ -77,10 +77,10 @@ class Binary:
     @property
     def description(self) -> str:
         """What its version resource says of it."""
+        if self.product.folder:
+            return self.product.name
         stem = self.filename.partition(".")[0]
-        if self.product.company == "Microsoft Corporation":
-            return f"{stem.title()} Module"
-        return f"{self.product.name} {stem}"
+        return f"{stem.title()} Module"
 
 
 class Software:

@@ -68,6 +68,10 @@ class World:
         """
         self._systems = estate.systems
 
+    def turn(self) -> None:
+        """Let other processes come to the fore; to be called now and then."""
+        self._population.turn()
+
     def can(self, name: str) -> bool:
         """Whether the estate has an endpoint on which such a thing happens."""
         return name not in WINDOWS_ONLY or "windows" in self._systems
