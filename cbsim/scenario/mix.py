@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import chain
+from itertools import chain, islice
 from random import Random
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names, parse_broadcast
@@ -15,6 +15,8 @@ from cbsim.world.happening import Happening
 from cbsim.world.world import World
 
 __all__ = ["Mix", "weights"]
+
+_LATER: Happening = ("", "", (), None)
 
 
 def weights(mix: Mapping[str, float], version: ServerVersion, broadcast: str) -> dict[str, float]:
@@ -67,21 +69,32 @@ class Mix:
         first = [*able] if cover else []
         rng.shuffle(first)
         draw = weighted(rng, able)
-        self._pick = chain(first, iter(draw, None)).__next__
+        self._picks = chain(first, iter(draw, None))
 
     def take(self, moments: Sequence[int]) -> list[Happening]:
         """The messages for these moments (FILETIME), one each."""
-        makers, urgent, over, pick = self._world.makers, self._world.urgent, self._over, self._pick
-        self._world.turn()
-        taken = []
-        for now, stamp in zip(moments, stamps(moments), strict=True):
-            name = pick()
+        world, over = self._world, self._over
+        makers, urgent, many = world.makers, world.urgent, world.turn()
+        varints, picked = stamps(moments), [*islice(self._picks, len(moments))]
+        places: dict[str, list[int]] = {name: [] for name in many if name not in over}
+        later = {name: one.append for name, one in places.items()}
+        taken: list[Happening] = [_LATER] * len(picked)
+        for at, name in enumerate(picked):
+            if name in later:
+                # Most events follow from nothing, and nothing follows from them.
+                later[name](at)
+                continue
+            now, stamp = moments[at], varints[at]
             if name in over:
                 name = self._repaid(name, now)
             happening = urgent.popleft()(now, stamp) if urgent else makers[name](now, stamp)
             if happening is None or happening[0] != name:
                 happening = self._instead(name, happening, now, stamp)
-            taken.append(happening)
+            taken[at] = happening
+        for name, ats in places.items():
+            if ats:
+                for at, happening in zip(ats, many[name](ats, moments, varints), strict=True):
+                    taken[at] = happening
         return taken
 
     def _repaid(self, name: str, now: int) -> str:
@@ -99,7 +112,7 @@ class Mix:
         for _ in range(8):
             if happening is not None:
                 break
-            name = self._pick()
+            name = next(self._picks)
             happening = self._world.emit(name, now, stamp)
             if happening is None:
                 self._owed[name] = self._owed.get(name, 0) + 1

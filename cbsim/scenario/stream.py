@@ -25,7 +25,7 @@ __all__ = ["FIXED_START", "Batch", "Stream", "Timed", "messages", "profile"]
 FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the clock inside messages starts if the sink is no broker."""
 
-_BATCH = 128
+_BATCH = 256
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 Timed = tuple[float | None, Message, str, str]

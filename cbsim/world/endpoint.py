@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import cycle
 from random import Random
 
 from cbsim.catalog import ServerVersion
@@ -12,10 +13,10 @@ from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
 from cbsim.world.path import FilePath, KeyPath, Paths
 from cbsim.world.population import ACTIVE, Population
-from cbsim.world.process import Process
+from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Connection, Pieces, RawWriter
 
-__all__ = ["WINDOWS_ONLY", "Endpoints"]
+__all__ = ["WINDOWS_ONLY", "Endpoints", "ManyMaker"]
 
 WINDOWS_ONLY = frozenset(
     f"ingress.event.{name}" for name in ("regmod", "emetmitigation", "remotethread")
@@ -23,6 +24,9 @@ WINDOWS_ONLY = frozenset(
 
 _CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
 _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
+_AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
+_FILES = 2
+"""How many files a process has in use."""
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
@@ -33,14 +37,18 @@ _FileDeed = tuple[bytes, bytes]
 """What stands before and behind the guid of a file in its event."""
 _FileLife = tuple[_FileDeed, ...]
 _KEY_LIVES = [
-    # What is done to keys, the last deed first: three in five are created, nearly three values
-    # written, one key in five and two values in five deleted.
-    (b"\x10\x08",) * (number % 5 > 2)
-    + (b"\x10\x04",) * (number // 5 % 5 > 3)
+    # What is done to keys: three in five are created, nearly three values written, two values in
+    # five and one key in five deleted.
+    (b"\x10\x01",) * (number // 2 % 5 < 3)
     + (b"\x10\x02",) * (3 if number // 25 % 5 else 2)
-    + (b"\x10\x01",) * (number // 2 % 5 < 3)
+    + (b"\x10\x08",) * (number % 5 > 2)
+    + (b"\x10\x04",) * (number // 5 % 5 > 3)
     for number in range(256)
 ]
+
+
+ManyMaker = Callable[[Sequence[int], Sequence[int], Sequence[bytes]], list[Happening]]
+"""Makes the events for some places in moments (FILETIME) and their varints."""
 
 
 class Endpoints:
@@ -66,6 +74,9 @@ class Endpoints:
         self._active, self._active_windows = population.active, population.active_windows
         self._one = one_of(rng, range(ACTIVE))
         self._paths = Paths(rng)
+        self._own_load = lru_cache(maxsize=64)(
+            lambda binary: self.raw.load(binary, scanned=True, own=True)
+        )
         self._loads = {os: drawn(self._loads_of(os)) for os in estate.libraries}
         self._file_lives = {
             os: (drawn(self._file_lives_of(os, 9)), drawn(self._file_lives_of(os, 10)))
@@ -77,65 +88,123 @@ class Endpoints:
         """What a process's own start is told as."""
         makers: dict[str, Callable[[int, bytes], Happening | None]] = {
             started: self._procstart, "procend": self._procend, "childproc": self._childproc,
-            "tamper": self._tamper, "filemod": self._filemod, "regmod": self._regmod,
-            "moduleload": self._moduleload, "netconn": self._netconn,
+            "tamper": self._tamper, "netconn": self._netconn,
             "crossprocopen": self._crossprocopen, "remotethread": self._remotethread,
             "processblock": self._processblock, "emetmitigation": self._emetmitigation,
             "filelessscriptload": self._filelessscriptload,
         }  # fmt: skip
+        makers["filemod"] = partial(self._single, self._filemods)
+        makers["moduleload"] = partial(self._single, self._moduleloads)
+        makers["regmod"] = partial(self._single, self._regmods, windows=True)
         self.makers = {f"ingress.event.{name}": maker for name, maker in makers.items()}
 
-    # What most events are: made ahead for a file or a key, but for the moment.
+    # What most events are: made ahead for a file, a key or a binary, but for the moment.
 
-    def _filemod(self, now: int, stamp: bytes) -> Happening | None:
-        active = self._active
-        if not active and (cause := self.first(now, stamp)):
+    def many(self) -> dict[str, ManyMaker]:
+        """The makers of most events, for many at a time; those for which some process is active."""
+        makers: dict[str, ManyMaker] = {}
+        if self._active:
+            makers = {_FILEMOD: self._filemods, _MODULELOAD: self._moduleloads}
+        if self._active_windows:
+            makers[_REGMOD] = self._regmods
+        return {name: maker for name, maker in makers.items() if name in self._published}
+
+    def _filemods(
+        self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        active, numbers = self._active, self._numbers(len(places))
+        deeds = [process.filemods or self._file_deeds(process) for process in active]
+        for process, count, _ in _counted(active, numbers, moments[places[-1]]):
+            process.filemod_count += count
+        return [
+            (_FILEMOD, _FILEMOD, (lead, stamps[at], tail, env), sensor)
+            for at, (lead, tail, env, sensor) in zip(
+                places, [deeds[number]() for number in numbers], strict=True
+            )
+        ]
+
+    def _regmods(
+        self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        active, numbers = self._active_windows, self._numbers(len(places))
+        deeds = [process.regmods or self._key_deeds(process) for process in active]
+        for process, count, _ in _counted(active, numbers, moments[places[-1]]):
+            process.regmod_count += count
+        return [
+            (_REGMOD, _REGMOD, (lead, stamps[at], tail, env), sensor)
+            for at, (lead, tail, env, sensor) in zip(
+                places, [deeds[number]() for number in numbers], strict=True
+            )
+        ]
+
+    def _moduleloads(
+        self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        active, numbers = self._active, self._numbers(len(places))
+        loaders = [
+            (it.wide, it.named, it.rest, it.env, it.sensor, self._loads[it.sensor.os])
+            for it in active
+        ]
+        happenings: list[Happening] = []
+        for at, number in zip(places, numbers, strict=True):
+            wide, named, rest, env, sensor, load = loaders[number]
+            which, guid, loaded = load()
+            happenings.append((
+                _MODULELOAD, _MODULELOAD,
+                (wide[which], stamps[at], named, guid, rest, loaded, env), sensor,
+            ))  # fmt: skip
+        for process, count, first in _counted(active, numbers, moments[places[-1]]):
+            if not process.modload_count:
+                # The first is of its own image.
+                which, guid, loaded = self._own_load(process.binary)
+                happenings[first] = (
+                    _MODULELOAD, _MODULELOAD,
+                    (process.wide[which], stamps[places[first]], process.named, guid, process.rest,
+                     loaded, process.env), process.sensor,
+                )  # fmt: skip
+            process.modload_count += count
+        return happenings
+
+    def _numbers(self, count: int) -> bytes:
+        """Who of those that are active does it, for so many events."""
+        return self._rng.randbytes(count).translate(_AMONG_ACTIVE)
+
+    def _single(
+        self, make: ManyMaker, now: int, stamp: bytes, *, windows: bool = False
+    ) -> Happening:
+        """One event of those; a process starts first where none runs."""
+        active = self._active_windows if windows else self._active
+        if not active and (cause := self.first(now, stamp, windows=windows)):
             return cause
-        process = active[self._one()]
-        lead, tail = (process.filemods or self._file(process)).pop()
-        process.filemod_count += 1
-        process.last_update = now
-        return _FILEMOD, _FILEMOD, (lead, stamp, tail, process.env), process.sensor
+        return make((0,), (now,), (stamp,))[0]
 
     def filemod(self, process: Process, now: int, stamp: bytes) -> Happening:
-        """A process created, first wrote, last wrote or deleted a file."""
-        lead, tail = (process.filemods or self._file(process)).pop()
+        """A process did something to a file that it did nothing to before."""
         process.filemod_count += 1
         process.last_update = now
-        return _FILEMOD, _FILEMOD, (lead, stamp, tail, process.env), process.sensor
-
-    def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
-        active = self._active
-        if not active and (cause := self.first(now, stamp)):
-            return cause
-        process = active[self._one()]
-        if process.modload_count:
-            wide, guid, load = self._loads[process.sensor.os]()
-        else:
-            # The first is of its own image.
-            scanned = self._random() < 0.81
-            wide, guid, load = self.raw.load(process.binary, scanned=scanned, own=True)
-        process.modload_count += 1
-        process.last_update = now
-        return _MODULELOAD, _MODULELOAD, (
-            process.wide[wide], stamp, process.named, guid, process.rest, load, process.env,
-        ), process.sensor  # fmt: skip
-
-    def _regmod(self, now: int, stamp: bytes) -> Happening | None:
-        active = self._active_windows
-        if not active and (cause := self.first(now, stamp, windows=True)):
-            return cause
-        return self.regmod(active[self._one()], now, stamp)
+        lead, tail, env, sensor = self._file(process)[0]
+        return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
 
     def regmod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process changed the registry."""
-        tail = (process.regmods or self._key(process)).pop()
         process.regmod_count += 1
         process.last_update = now
-        return _REGMOD, _REGMOD, (process.bare, stamp, tail, process.env), process.sensor
+        lead, tail, env, sensor = self._key(process)[0]
+        return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
 
-    def _file(self, process: Process) -> list[tuple[bytes, bytes]]:
-        """What a process will do to a file, the last first: the events around their moment."""
+    def _file_deeds(self, process: Process) -> Callable[[], Deed]:
+        """What a process does to its files, over and over."""
+        deeds = [deed for _ in range(_FILES) for deed in self._file(process)]
+        process.filemods = cycle(deeds).__next__
+        return process.filemods
+
+    def _key_deeds(self, process: Process) -> Callable[[], Deed]:
+        """What a process does to its registry keys, over and over."""
+        process.regmods = cycle(self._key(process)).__next__
+        return process.regmods
+
+    def _file(self, process: Process) -> list[Deed]:
+        """What a process does to a file, from the first to the last."""
         files = process.files or self._files(process)
         wide, draw, guid, deed_guid, entry, start, middle, end = files[
             int(self._random() * len(files))
@@ -144,22 +213,23 @@ class Endpoints:
         guid = words + guid
         path = b"".join((process.named, guid, process.rest, entry, guid, start, first, middle,
                          second, end))  # fmt: skip
-        lead, deed_guid = process.wide[wide], words + deed_guid
-        process.filemods = deeds = [
-            (lead, path + before + deed_guid + behind)
-            for before, behind in self._file_lives[process.sensor.os][wide]()
+        lead, deed_guid, env, sensor = (
+            process.wide[wide], words + deed_guid, process.env, process.sensor
+        )  # fmt: skip
+        return [
+            (lead, path + before + deed_guid + behind, env, sensor)
+            for before, behind in self._file_lives[sensor.os][wide]()
         ]
-        return deeds
 
-    def _key(self, process: Process) -> list[bytes]:
-        """What a process will do to a registry key, the last first: the events after the moment."""
+    def _key(self, process: Process) -> list[Deed]:
+        """What a process does to a registry key, from the first to the last."""
         keys = process.keys or self._keys(process)
         draw, lead, guid, start, sid, after, middle, end = keys[int(self._random() * len(keys))]
         first, second, words = draw()
         head = b"".join((process.plain, lead, words, guid))
         path = b"".join((start, sid, after, first, middle, second, end))
-        process.regmods = deeds = [head + deed + path for deed in self._key_lives()]
-        return deeds
+        bare, env, sensor = process.bare, process.env, process.sensor
+        return [(bare, head + deed + path, env, sensor) for deed in self._key_lives()]
 
     def _files(self, process: Process) -> tuple[FilePath, ...]:
         program, user = process.binary.program, process.sensor.user.name
@@ -177,7 +247,7 @@ class Endpoints:
         return process.keys
 
     def _file_lives_of(self, os: str, guid: int) -> Callable[[], list[_FileLife]]:
-        """What is done to files, the last deed first, for a guid of that many bytes.
+        """What is done to files, for a guid of that many bytes.
 
         Each is created and written, four in seven are deleted, two in seven written to the end.
         """
@@ -189,7 +259,7 @@ class Endpoints:
 
         lives: list[_FileLife] = []
         for number in range(256):
-            actions = (8,) * (number // 7 % 7 < 2) + (4,) * (number % 7 < 4) + (2, 1)
+            actions = (1, 2) + (8,) * (number // 7 % 7 < 2) + (4,) * (number % 7 < 4)
             # Most say that it is no tampering.
             tails = [b"\x30\x00" if (number + one) % 25 > 3 else b"" for one in actions]
             lives.append(tuple(map(deed, actions, tails)))
@@ -202,7 +272,7 @@ class Endpoints:
                 more = b"\x22\x10" + rng.randbytes(16) + kind + b"\x30\x00"
                 if self._sha256:
                     more += b"\x42\x20" + rng.randbytes(32)
-                drawn[at + int(rng.random() * 100)] = (deed(8, more), *lives[6])
+                drawn[at + int(rng.random() * 100)] = (*lives[6], deed(8, more))
             return drawn
 
         return block
@@ -298,8 +368,7 @@ class Endpoints:
 
     def _procend(self, now: int, stamp: bytes) -> Happening | None:
         population = self._population
-        while population.live:
-            process = population.oldest()
+        while process := population.oldest():
             if process.forked_by is None:
                 population.reaping.append(process)
                 process.last_update = now
@@ -386,3 +455,13 @@ class Endpoints:
             return Connection(host, address, 53, local, udp=True)
         port = ports[int(rng.random() * len(ports))]
         return Connection(host, address, port, local, odds < 0.93, False, 0.4 < odds < 0.44)
+
+
+def _counted(
+    active: Sequence[Process], numbers: bytes, last: int
+) -> Iterator[tuple[Process, int, int]]:
+    """Who did something, how often, and its first place; `last` is the moment that is noted."""
+    for number, process in enumerate(active):
+        if count := numbers.count(number):
+            process.last_update = last
+            yield process, count, numbers.index(number)

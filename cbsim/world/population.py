@@ -75,14 +75,16 @@ class Population:
             for _ in range(self._limit // 8 or 1):
                 self.oldest()
 
-    def oldest(self) -> Process:
-        """Take away the process that has run the longest."""
-        process = self.live.pop(0)
-        if self.windows and self.windows[0] is process:
-            del self.windows[0]
-        if process in self.active or process in self.active_windows:
-            self.turn()
-        return process
+    def oldest(self) -> Process | None:
+        """Take away the process that has run the longest and is not active; None if all are."""
+        active, active_windows = self.active, self.active_windows
+        for at, process in enumerate(self.live):
+            if process not in active and process not in active_windows:
+                del self.live[at]
+                if process.sensor.os == "windows":
+                    self.windows.remove(process)
+                return process
+        return None
 
     def recent(self) -> Process:
         """Some process that runs, as the server knows it: a forked child goes by its parent."""

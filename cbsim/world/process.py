@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from functools import lru_cache
 from hashlib import blake2b
@@ -13,7 +14,7 @@ from cbsim.world.estate import Sensor, User
 from cbsim.world.path import FilePath, KeyPath
 from cbsim.world.software import Binary
 
-__all__ = ["Image", "Process", "image_of", "path_guid", "string_entry"]
+__all__ = ["Deed", "Image", "Process", "image_of", "path_guid", "string_entry"]
 
 _SYSTEM = User("system", "SYSTEM", "S-1-5-18")
 _ROOT = User("root", "root", "0")
@@ -94,6 +95,11 @@ def string_entry(guid: bytes, path: str) -> bytes:
     return bytes_field(2, b"\x08" + guid + text_field(2, path) + b"\x18\x01")
 
 
+Deed = tuple[bytes, bytes, bytes, Sensor]
+"""An event that a process will send: what stands before and behind its moment, its `env`, and the
+sensor."""
+
+
 class Process:
     """One process. Counters count the events that were sent for it.
 
@@ -142,10 +148,10 @@ class Process:
         self.forked_by: Process | None = None
         self.files: tuple[FilePath, ...] | None = None
         self.keys: tuple[KeyPath, ...] | None = None
-        self.filemods: list[tuple[bytes, bytes]] = []
-        """What it is about to do to a file, the last first: its events around the moment."""
-        self.regmods: list[bytes] = []
-        """What it is about to do to a registry key, likewise."""
+        self.filemods: Callable[[], Deed] | None = None
+        """What it does next to its files."""
+        self.regmods: Callable[[], Deed] | None = None
+        """What it does next to its registry keys."""
         self.number, self.started = number, started = varint(pid), varint(create_time)
         """Its pid and create time as varints."""
         self.guid_varint = guid = varint(self.guid)
@@ -159,7 +165,7 @@ class Process:
         `header.fork_pid` (wire: POSIX, 5.2 on).
         """
         child = copy(self)
-        child.forked_by, child.filemods, child.regmods = self, [], []
+        child.forked_by, child.filemods, child.regmods = self, None, None
         image = self.image
         child._encode(self.identity + image.fields + int_field(13, pid) + image.sha256)
         return child

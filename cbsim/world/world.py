@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 
@@ -12,7 +12,7 @@ from cbsim.wire.clock import TICKS
 from cbsim.world.agenda import Agenda
 from cbsim.world.arrival import BinaryArrival
 from cbsim.world.arrivals import Arrivals
-from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints
+from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, ManyMaker
 from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
 from cbsim.world.happening import Happening
 from cbsim.world.hits import HostHit, ProcessHit, Search, Synchronization, Teller
@@ -68,9 +68,14 @@ class World:
         """
         self._systems = estate.systems
 
-    def turn(self) -> None:
-        """Let other processes come to the fore; to be called now and then."""
+    def turn(self) -> Mapping[str, ManyMaker]:
+        """Begin a turn, in which a few processes are active and end not.
+
+        Gives the makers of events that, for moments of this turn, may be made all together after
+        all others: by name, none of them while something else must come first.
+        """
         self._population.turn()
+        return {} if self.urgent else self._endpoints.many()
 
     def can(self, name: str) -> bool:
         """Whether the estate has an endpoint on which such a thing happens."""
