@@ -238,9 +238,10 @@ def test_an_injected_hit_comes_at_its_moment() -> None:
          inject: [{at: 5s, hit: {sensor: 3, report: tor}}]}
     """)
     hits = [
-        (number, fields)
+        number
         for number, (name, fields) in enumerate(readings(sent(scenario)))
-        if name == "feed.ingress.hit.process" and fields["sensor_id"] == 3
+        if name == "feed.ingress.hit.process"
+        and fields["sensor_id"] == 3
+        and fields["feed_name"] == "tor"
     ]
-    assert hits[0][0] in range(500, 503)
-    assert hits[0][1]["feed_name"] == "tor"
+    assert set(hits) & set(range(500, 503))

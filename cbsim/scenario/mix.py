@@ -76,17 +76,17 @@ class Mix:
         world, over = self._world, self._over
         makers, urgent, many = world.makers, world.urgent, world.turn()
         varints, picked = stamps(moments), [*islice(self._picks, len(moments))]
-        places: dict[str, list[int]] = {name: [] for name in many if name not in over}
+        places: dict[str, list[int]] = {name: [] for name in many}
         later = {name: one.append for name, one in places.items()}
         taken: list[Happening] = [_LATER] * len(picked)
         for at, name in enumerate(picked):
+            if name in over:
+                name = self._repaid(name, moments[at])
             if name in later:
                 # Most events follow from nothing, and nothing follows from them.
                 later[name](at)
                 continue
             now, stamp = moments[at], varints[at]
-            if name in over:
-                name = self._repaid(name, now)
             happening = urgent.popleft()(now, stamp) if urgent else makers[name](now, stamp)
             if happening is None or happening[0] != name:
                 happening = self._instead(name, happening, now, stamp)

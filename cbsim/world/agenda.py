@@ -58,6 +58,8 @@ class Agenda:
 
     def __init__(self, published: frozenset[str], stories: Iterable[Step]) -> None:
         self._published = published
+        self.wanted = dict.fromkeys(published, 0)
+        """How many messages of each name were asked for and could not be sent yet."""
         self._lines: dict[str, tuple[str, ...]] = {}
         """For each step the published ones that lead to it, and itself."""
         for first in stories:
@@ -71,6 +73,13 @@ class Agenda:
     def begin(self, first: Step, story: Story, now: int) -> None:
         """Begin a story at that moment."""
         self._release((first,), story, now)
+
+    def tell(self, first: Step, story: Story, now: int) -> Happening:
+        """Begin a story with its first step, which is sent at once."""
+        first.happens(story)
+        if first.then:
+            self._release(first.then, story, now)
+        return first.write(story, now)
 
     def interrupt(self, first: Step, story: Story, now: int) -> None:
         """Let a story come next; what comes later in it waits for its moment."""
@@ -91,10 +100,7 @@ class Agenda:
     def take(self, name: str, now: int) -> Happening:
         """Send the first message of that name, due or not; what follows from it is released."""
         _, step, story = self._queues[name].popleft()
-        step.happens(story)
-        if step.then:
-            self._release(step.then, story, now)
-        return step.write(story, now)
+        return self.tell(step, story, now)
 
     def on_the_way(self, name: str) -> int:
         """How many steps wait from which one of that name will follow, or which are one."""
@@ -116,7 +122,7 @@ class Agenda:
         for happens in plan.silent:
             happens(story)
         for queue, delay, step in plan.waits:
-            if len(queue) < _LIMIT:
+            if len(queue) < _LIMIT or len(queue) <= self.wanted[step.name]:
                 queue.append((now + delay, step, story))
 
     def _chart(self, step: Step, line: tuple[str, ...]) -> None:

@@ -41,7 +41,7 @@ class _Spread:
         self, binary: Binary, sensors: list[Sensor], ready: list[_Spread], *, scored: bool
     ) -> None:
         self.binary, self.sensors, self.ready, self.scored = binary, sensors, ready, scored
-        self.groups: set[str] = set()
+        self.groups: set[str] | None = None
         self.hosts = 0
 
     def told(self) -> None:
@@ -75,11 +75,15 @@ class Arrivals:
             reach = self._estate.size.spread
             spread = self._new(1 + int(rng.expovariate(1 / max(reach - 1, 1e-9))))
         sensor = spread.sensors.pop()
-        new_group = sensor.group not in spread.groups
-        spread.groups.add(sensor.group)
         spread.hosts += 1
-        first = spread.hosts == 1
-        if not first:
+        first = new_group = spread.hosts == 1
+        if first:
+            if spread.sensors:
+                spread.groups = {sensor.group}
+        else:
+            assert spread.groups is not None
+            new_group = sensor.group not in spread.groups
+            spread.groups.add(sensor.group)
             # The server said before that it was observed: no arrival waits for another.
             spread.told()
         return Arrival(

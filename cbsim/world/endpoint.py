@@ -14,7 +14,7 @@ from cbsim.world.happening import Happening
 from cbsim.world.path import FilePath, KeyPath, Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
-from cbsim.world.raw import Connection, Pieces, RawWriter
+from cbsim.world.raw import Call, Connection, Pieces, RawWriter
 
 __all__ = ["WINDOWS_ONLY", "Endpoints", "ManyMaker"]
 
@@ -27,6 +27,8 @@ _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
 _AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
 _FILES = 2
 """How many files a process has in use."""
+_CALLS = 256
+"""How many connections programs of a kind make."""
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
@@ -77,6 +79,7 @@ class Endpoints:
         self._own_load = lru_cache(maxsize=64)(
             lambda binary: self.raw.load(binary, scanned=True, own=True)
         )
+        self._calls: dict[tuple[int, ...], Callable[[], Call]] = {}
         self._loads = {os: drawn(self._loads_of(os)) for os in estate.libraries}
         self._file_lives = {
             os: (drawn(self._file_lives_of(os, 9)), drawn(self._file_lives_of(os, 10)))
@@ -381,16 +384,22 @@ class Endpoints:
     def _netconn(self, now: int, stamp: bytes) -> Happening | None:
         def connect(process: Process) -> Pieces:
             process.netconn_count += 1
-            return self.raw.netconn(process, self._connection(process), stamp)
+            program = process.binary.program
+            ports = program.ports if program else (443,)
+            call = (self._calls.get(ports) or self._calls_to(ports))()
+            local = 49152 + int(self._random() * 16000)
+            return self.raw.netconn(process, call, local, stamp)
 
         return self._by_process("netconn", now, stamp, connect)
 
-    def netconn(self, process: Process, call: Connection, now: int, stamp: bytes) -> Happening:
+    def netconn(
+        self, process: Process, connection: Connection, local_port: int, now: int, stamp: bytes
+    ) -> Happening:
         """A process makes that connection."""
         process.netconn_count += 1
         process.last_update = now
-        name = "ingress.event.netconn"
-        return name, name, self.raw.netconn(process, call, stamp), process.sensor
+        name, call = "ingress.event.netconn", self.raw.call(connection)
+        return name, name, self.raw.netconn(process, call, local_port, stamp), process.sensor
 
     def _crossprocopen(self, now: int, stamp: bytes) -> Happening | None:
         def open_other(process: Process) -> Pieces:
@@ -442,19 +451,22 @@ class Endpoints:
         key = f"ingress.event.{name}"
         return key, key, write(process), process.sensor
 
-    def _connection(self, process: Process) -> Connection:
+    def _calls_to(self, ports: tuple[int, ...]) -> Callable[[], Call]:
+        """Connections of programs that use these ports."""
+        calls = [self.raw.call(self._connection(ports)) for _ in range(_CALLS)]
+        self._calls[ports] = found = one_of(self._rng, calls)
+        return found
+
+    def _connection(self, ports: tuple[int, ...]) -> Connection:
         rng, estate = self._rng, self._estate
-        program = process.binary.program
-        ports = program.ports if program else (443,)
-        local, odds = 49152 + int(rng.random() * 16000), rng.random()
+        odds = rng.random()
         if self._network_v2 and odds < 0.1:
-            return Connection("", rng.choice(estate.addresses_v6), 443, local)
+            return Connection("", rng.choice(estate.addresses_v6), 443)
         host = rng.choice(estate.hosts) if odds < 0.85 else ""
         address = rng.choice(estate.addresses)
         if odds > 0.97:
-            return Connection(host, address, 53, local, udp=True)
-        port = ports[int(rng.random() * len(ports))]
-        return Connection(host, address, port, local, odds < 0.93, False, 0.4 < odds < 0.44)
+            return Connection(host, address, 53, udp=True)
+        return Connection(host, address, rng.choice(ports), odds < 0.93, False, 0.4 < odds < 0.44)
 
 
 def _counted(

@@ -9,9 +9,9 @@ from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
 from cbsim.wire.clock import TICKS, iso_time
 from cbsim.wire.document import text
-from cbsim.wire.identity import UNKNOWN_PARENT_MD5, unique_id
+from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
-from cbsim.world.process import Process
+from cbsim.world.process import Image, Process
 from cbsim.world.software import Binary, Product
 
 __all__ = [
@@ -36,6 +36,7 @@ Known = dict[str, bytes]
 """Facts, as `cbsim.wire.document` has them."""
 
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
+_UNKNOWN = UNKNOWN_PARENT_MD5.encode()
 _YEAR = 86_400 * 365 * TICKS
 NO_SCORES: Known = {f"alliance_{what}_<feed>": b"" for what in ("score", "link", "data", "updated")}
 """A document that no feed's report matched."""
@@ -49,44 +50,56 @@ def segment_of(process: Process) -> int:
 
 def process_document(process: Process, version: ServerVersion, rng: Random) -> Known:
     """A process as the data store holds it."""
-    segment, digits, sensor = segment_of(process), version.segment_digits, process.sensor
-    key, parent = process.key, process.parent
+    segment, digits = segment_of(process), version.segment_digits
+    key, parent = process.key.encode(), process.parent
     assert parent is not None
-    # Half of the time the data store does not know the parent's binary (wire: Dialects).
-    known = rng.random() < 0.5
     guid = parent.guid - (1 << 64 if parent.guid >> 63 else 0)
+    image, parent_image = _of_image(process.image), _of_image(parent.image)
+    known = _of_sensor_document(process.sensor) | image
+    known["childproc_count"] = b"%d" % process.childproc_count
+    known["cmdline"] = text(process.cmdline)
+    known["crossproc_count"] = b"%d" % process.crossproc_count
+    known["filemod_count"] = b"%d" % process.filemod_count
+    known["id"] = key
+    known["last_update"] = iso_time(process.last_update).encode()
+    known["modload_count"] = b"%d" % process.modload_count
+    known["netconn_count"] = b"%d" % process.netconn_count
+    known["process_pid"] = b"%d" % process.pid
+    known["regmod_count"] = b"%d" % process.regmod_count
+    known["segment_id"] = b"%d" % segment
+    known["start"] = iso_time(process.create_time).encode()
+    known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
+    known["username"] = text(process.user.account)
+    known["parent_id"] = b"%d" % guid
+    # Half of the time the data store does not know the parent's binary (wire: Dialects).
+    known["parent_md5"] = parent_image["process_md5"] if rng.random() < 0.5 else _UNKNOWN
+    known["parent_name"] = parent_image["process_name"]
+    known["parent_pid"] = b"%d" % parent.pid
+    known["parent_unique_id"] = b"%b-%0*x" % (parent.key.encode(), digits, segment_of(parent))
+    return known
+
+
+@lru_cache(maxsize=1024)
+def _of_sensor_document(sensor: Sensor) -> Known:
     return {
-        "childproc_count": b"%d" % process.childproc_count,
-        "cmdline": text(process.cmdline),
-        "crossproc_count": b"%d" % process.crossproc_count,
         "emet_count": b"0",
-        "filemod_count": b"%d" % process.filemod_count,
+        "processblock_count": b"0",
         "group": text(sensor.group),
         "host_type": sensor.host_type.encode(),
         "hostname": sensor.hostname.encode(),
-        "id": key.encode(),
-        "last_update": iso_time(process.last_update).encode(),
-        "modload_count": b"%d" % process.modload_count,
-        "netconn_count": b"%d" % process.netconn_count,
         "os_type": sensor.os.encode(),
-        "path": text(process.path),
-        "process_md5": process.binary.md5.hex().encode(),
-        "process_name": text(process.image.name),
-        "process_pid": b"%d" % process.pid,
-        "processblock_count": b"0",
-        "regmod_count": b"%d" % process.regmod_count,
-        "segment_id": b"%d" % segment,
         "sensor_id": b"%d" % sensor.id,
-        "start": iso_time(process.create_time).encode(),
-        "unique_id": unique_id(key, segment, digits).encode(),
-        "username": text(process.user.account),
         "interface_ip": b"%d" % ipv4_to_signed(sensor.ip),
         "comms_ip": b"%d" % ipv4_to_signed(sensor.comms_ip),
-        "parent_id": b"%d" % guid,
-        "parent_md5": (parent.binary.md5.hex() if known else UNKNOWN_PARENT_MD5).encode(),
-        "parent_name": text(parent.image.name),
-        "parent_pid": b"%d" % parent.pid,
-        "parent_unique_id": unique_id(parent.key, segment_of(parent), digits).encode(),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _of_image(image: Image) -> Known:
+    return {
+        "path": text(image.path),
+        "process_md5": image.md5.encode(),
+        "process_name": text(image.name),
     }
 
 
@@ -213,6 +226,11 @@ def feed_hit(feed: Feed, report: Report, sensor: Sensor, attributes: Known) -> K
 
 def by_watchlist(watchlist: Watchlist) -> Known:
     """A watchlist that matched."""
+    return _by_watchlist(watchlist).copy()
+
+
+@lru_cache(maxsize=64)
+def _by_watchlist(watchlist: Watchlist) -> Known:
     return {
         "watchlist_id": b"%d" % watchlist.id,
         "watchlist_name": text(watchlist.name),
@@ -231,10 +249,19 @@ def by_feed(feed: Feed, report: Report) -> Known:
 def alert(kind: str, sensor: Sensor, now: int, score: int, rng: Random) -> Known:
     """What every alert says; `kind` is such as `watchlist.hit.query.process`."""
     bits = rng.randbytes(16).hex()
-    return of_sensor(sensor) | {
+    said = of_sensor(sensor) | _of_alert(kind, score)
+    said["created_time"] = iso_time(now).encode()
+    said["unique_id"] = (
+        f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}".encode()
+    )
+    return said
+
+
+@lru_cache(maxsize=64)
+def _of_alert(kind: str, score: int) -> Known:
+    return {
         "alert_severity": b"%r" % round(score * 0.675, 3),
         "alert_type": kind.encode(),
-        "created_time": iso_time(now).encode(),
         "feed_id": b"-1",
         "feed_name": b"My Watchlists",
         "feed_rating": b"3.0",
@@ -242,7 +269,4 @@ def alert(kind: str, sensor: Sensor, now: int, score: int, rng: Random) -> Known
         "report_score": b"%d" % score,
         "sensor_criticality": b"3.0",
         "status": b"Unresolved",
-        "unique_id": (
-            f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
-        ).encode(),
     }

@@ -54,19 +54,25 @@ def about(process: Process, teller: Teller) -> Known:
 class ProcessHit(Story):
     """A process calls an address that a feed's report names."""
 
-    __slots__ = ("_attributes", "_call", "_feed", "_process", "_report", "_teller")
+    __slots__ = ("_attributes", "_call", "_feed", "_local_port", "_process", "_report", "_teller")
 
     def __init__(
-        self, teller: Teller, process: Process, feed: Feed, report: Report, call: Connection
+        self,
+        teller: Teller,
+        process: Process,
+        feed: Feed,
+        report: Report,
+        call: Connection,
+        local_port: int,
     ) -> None:
         self._teller, self._process, self._feed, self._report = teller, process, feed, report
-        self._call = call
+        self._call, self._local_port = call, local_port
         attributes: dict[str, object] = {
             "direction": "Outbound",
             "protocol": "TCP",
             "port": call.port,
             "remote_port": call.port,
-            "local_port": call.local_port,
+            "local_port": local_port,
             "remote_ip": call.address,
             "local_ip": process.sensor.ip,
         }
@@ -82,7 +88,9 @@ class ProcessHit(Story):
         return Step("ingress.event.netconn", 0, ProcessHit._connect, (ingress,))
 
     def _connect(self, now: int) -> Happening:
-        return self._teller.endpoints.netconn(self._process, self._call, now, varint(now))
+        return self._teller.endpoints.netconn(
+            self._process, self._call, self._local_port, now, varint(now)
+        )
 
     def _said(self) -> Known:
         key = self._process.key.encode()

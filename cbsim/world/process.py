@@ -37,6 +37,8 @@ class Image(NamedTuple):
     path: str
     name: str
     """The last part of its path."""
+    md5: str
+    """Lower-case hex."""
     fields: bytes
     """`header.process_md5` and `process_path`."""
     guid: bytes
@@ -71,6 +73,7 @@ def image_of(binary: Binary, user: str, *, sha256: bool) -> Image:
     return Image(
         path=path,
         name=binary.filename,
+        md5=md5.hex(),
         fields=bytes_field(11, md5) + text_field(12, path),
         guid=guid,
         entry=string_entry(guid, path),
@@ -108,8 +111,8 @@ class Process:
     """
 
     __slots__ = (
-        "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count", "env",
-        "filemod_count", "filemods", "files", "forked_by", "guid", "guid_varint", "identity",
+        "_key", "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count",
+        "env", "filemod_count", "filemods", "files", "forked_by", "guid", "guid_varint", "identity",
         "image", "keys", "last_update", "modload_count", "named", "netconn_count", "number",
         "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
         "started", "user", "wide",
@@ -146,6 +149,7 @@ class Process:
         # One start in sixteen is told before the sensor knows what was started.
         self.sparse = not bits >> 56 & 15
         self.forked_by: Process | None = None
+        self._key: str | None = None
         self.files: tuple[FilePath, ...] | None = None
         self.keys: tuple[KeyPath, ...] | None = None
         self.filemods: Callable[[], Deed] | None = None
@@ -183,7 +187,9 @@ class Process:
     @property
     def key(self) -> str:
         """The process key."""
-        return process_key(self.sensor.id, self.pid, self.create_time)
+        if self._key is None:
+            self._key = process_key(self.sensor.id, self.pid, self.create_time)
+        return self._key
 
 
 def _filled(template: str, bits: int, sensor: Sensor) -> str:

@@ -18,7 +18,7 @@ from cbsim.world.estate import Sensor
 from cbsim.world.process import Process, path_guid, string_entry
 from cbsim.world.software import Binary, Product
 
-__all__ = ["Connection", "Pieces", "RawWriter", "environment"]
+__all__ = ["Call", "Connection", "Pieces", "RawWriter", "environment"]
 
 Pieces = tuple[bytes, ...]
 """A body in parts that need only be joined."""
@@ -31,11 +31,14 @@ class Connection(NamedTuple):
     """The name asked for; empty when there was none."""
     address: str
     port: int
-    local_port: int
     outbound: bool = True
     udp: bool = False
     proxied: bool = False
 
+
+Call = tuple[bytes, bytes, bytes]
+"""A connection as events hold it: the fields before the local address, that address where it is not
+the sensor's own, and the fields after the local port."""
 
 _OPENS = [
     # What was opened, up to the target's pid, and the access asked for.
@@ -133,11 +136,22 @@ class RawWriter:
             body += bytes_field(8, binary.sha256)
         return len(guid) - 9, guid, string_entry(guid, path) + bytes_field(4, body)
 
-    def netconn(self, process: Process, connection: Connection, stamp: bytes) -> Pieces:
+    def netconn(self, process: Process, call: Call, local_port: int, stamp: bytes) -> Pieces:
         """It made or took a connection: `network`, or `networkv2` from newer servers."""
+        remote, local, more = call
+        port = varint(swap_port(local_port))
         if self._network_v2:
-            body = self._network_v2_body(process, connection)
+            body = (
+                remote + (local or bytes_field(10, _ip(process.sensor.ip))) + b"\x58" + port + more
+            )
             return process.bare, stamp, process.plain, process.env, bytes_field(20, body)
+        body = b"".join((remote, b"\x78", varint(_ipv4(process.sensor.ip)), b"\x80\x01", port))
+        return process.bare, stamp, process.plain, b"\x32" + varint(len(body)), body, process.env
+
+    def call(self, connection: Connection) -> Call:
+        """What a `netconn` says of a connection, whoever makes it."""
+        if self._network_v2:
+            return self._call_v2(connection)
         port = varint(swap_port(connection.port))
         remote = varint(_ipv4(connection.address))
         body = b"\x10" + remote + b"\x28" + port
@@ -145,11 +159,9 @@ class RawWriter:
         body += text_field(7, connection.host) if connection.host else b""
         body += b"\x40\x01" if connection.outbound else b"\x40\x00"
         body += self._proxy if connection.proxied else b"\x48\x00"
-        body += b"\x68" + remote + b"\x70" + port + b"\x78" + varint(_ipv4(process.sensor.ip))
-        body += b"\x80\x01" + varint(swap_port(connection.local_port))
-        return process.bare, stamp, process.plain, bytes_field(6, body), process.env
+        return body + b"\x68" + remote + b"\x70" + port, b"", b""
 
-    def _network_v2_body(self, process: Process, connection: Connection) -> bytes:
+    def _call_v2(self, connection: Connection) -> Call:
         body = int_field(1, 17 if connection.udp else 6)
         body += text_field(2, connection.host) if connection.host else b""
         body += int_field(3, connection.outbound) + int_field(4, connection.proxied)
@@ -157,12 +169,12 @@ class RawWriter:
             body += bytes_field(5, _ip("10.0.0.8")) + int_field(6, swap_port(3128))
             body += text_field(7, "proxy.internal")
         body += bytes_field(8, _ip(connection.address)) + int_field(9, swap_port(connection.port))
-        local_ip = "fe80::1" if ":" in connection.address else process.sensor.ip
-        body += bytes_field(10, _ip(local_ip)) + int_field(11, swap_port(connection.local_port))
+        local = bytes_field(10, _ip("fe80::1")) if ":" in connection.address else b""
+        more = b""
         if self._ja3 and connection.port == 443 and not connection.udp:
-            body += text_field(12, process.binary.md5.hex())
-            body += text_field(13, f"{path_guid(connection.address):032x}")
-        return body
+            more = text_field(12, f"{path_guid(connection.host):032x}")
+            more += text_field(13, f"{path_guid(connection.address):032x}")
+        return body, local, more
 
     def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> Pieces:
         """It opened a handle to another process of its endpoint."""

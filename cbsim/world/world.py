@@ -56,12 +56,12 @@ class World:
         )  # fmt: skip
         self.urgent = self._agenda.urgent
         """What comes next, before anything else; each is called as a maker is."""
-        self._wanted = dict.fromkeys(published, 0)
-        told = ("ingress.event.module", *NOTIFICATIONS)
+        self._wanted = self._agenda.wanted
         self.makers: dict[str, Callable[[int, bytes], Happening | None]] = {
             **self._endpoints.makers,
             "ingress.event.netconn": self._netconn,
-            **{name: partial(self._tell, name) for name in told},
+            "ingress.event.module": self._module,
+            **{name: partial(self._tell, name) for name in NOTIFICATIONS},
         }
         """By name, what makes a message at that moment (FILETIME, and as a varint), or the cause
         that must come first; None when it has to wait for something already on its way.
@@ -142,8 +142,8 @@ class World:
         if sensor.os == "windows" and "ingress.event.regmod" in self._published:
             urgent.append(partial(endpoints.regmod, process))
         feed, report = self.report("tor")
-        call = Connection("", report.ioc_value, 9001, 50000 + sensor.id % 9999)
-        story = ProcessHit(self._teller, process, feed, report, call)
+        call = Connection("", report.ioc_value, 9001)
+        story = ProcessHit(self._teller, process, feed, report, call, 50000 + sensor.id % 9999)
         self._agenda.interrupt(self._process_hit, story, now)
 
     def spread(self, sensors: int) -> None:
@@ -155,6 +155,14 @@ class World:
         if self._agenda.due(name, now):
             return self._served(name, now)
         return self._endpoints.makers[name](now, stamp)
+
+    def _module(self, now: int, stamp: bytes) -> Happening:
+        del stamp
+        name = "ingress.event.module"
+        if self._agenda.due(name, now):
+            return self._served(name, now)
+        arrival = BinaryArrival(self._teller, self._arrivals.next(), now)
+        return self._agenda.tell(self._arrival, arrival, now)
 
     def _tell(self, name: str, now: int, stamp: bytes) -> Happening | None:
         """A message that follows from a story: of one that got there, or of a new one."""
@@ -212,11 +220,11 @@ class World:
     def _hit_by(self, process: Process, feed: Feed, report: Report) -> ProcessHit:
         local = 49152 + int(self._rng.random() * 16000)
         if report.ioc_type == "ipv4":
-            call = Connection("", report.ioc_value, 9001, local)
+            call = Connection("", report.ioc_value, 9001)
         else:
             host = report.ioc_value if report.ioc_type == "dns" else ""
-            call = Connection(host, self._rng.choice(self.estate.addresses), 443, local)
-        return ProcessHit(self._teller, process, feed, report, call)
+            call = Connection(host, self._rng.choice(self.estate.addresses), 443)
+        return ProcessHit(self._teller, process, feed, report, call, local)
 
 
 def _finds(watchlist: Watchlist, process: Process) -> bool:
