@@ -45,7 +45,7 @@ class BinaryArrival(Story):
         binary = arrived.binary
         self._facts: Known | None = None
         self._document: Known | None = None
-        name = "Newly Arrived Executables" if binary.executable else "Newly Loaded Modules"
+        name = "Newly Arrived Executables" if binary.product.executable else "Newly Loaded Modules"
         if binary.product.digsig == "Unsigned":
             name = "Unsigned binaries"
         self._watchlist = teller.estate.watchlist(name)
@@ -123,7 +123,7 @@ class BinaryArrival(Story):
         return self._fed("feed.storage.hit.binary", now, self._feed, self._by_md5())
 
     def _queried(self, now: int) -> Happening:
-        executable = self._arrived.binary.executable
+        executable = self._arrived.binary.product.executable
         title = "Newly Arrived Executables" if executable else "Newly Loaded Modules"
         wanted = f"cb.urlver=1&q=is_executable_image%3A{str(executable).lower()}"
         report = Report(title, "query", wanted, 50)
@@ -165,13 +165,10 @@ class BinaryArrival(Story):
             matched = facts.scores(self._feed, self._by_md5(), now)
         known = self._documented_facts() | (matched or facts.NO_SCORES)
         known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
-        product, executable = arrived.binary.product, arrived.binary.executable
+        product, server = arrived.binary.product, teller.server
         return teller.voice.product_document(
-            name, (product, executable),
-            lambda: facts.of_product(
-                product, self._started, teller.server.version, executable=executable
-            ), known,
-        )  # fmt: skip
+            name, product, lambda: facts.of_product(product, self._started, server.version), known
+        )
 
     def _documented_facts(self) -> Known:
         if self._document is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import cycle
 from random import Random
 
@@ -16,7 +16,7 @@ from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Call, Connection, Pieces, RawWriter
 
-__all__ = ["WINDOWS_ONLY", "Endpoints", "ManyMaker"]
+__all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "ManyMaker", "each"]
 
 WINDOWS_ONLY = frozenset(
     f"ingress.event.{name}" for name in ("regmod", "emetmitigation", "remotethread")
@@ -49,8 +49,21 @@ _KEY_LIVES = [
 ]
 
 
+Maker = Callable[[int, bytes], Happening | None]
+"""Makes an event for a moment (FILETIME) and its varint, or the one that must come first."""
 ManyMaker = Callable[[Sequence[int], Sequence[int], Sequence[bytes]], list[Happening]]
 """Makes the events for some places in moments (FILETIME) and their varints."""
+
+
+def each(make: Maker) -> ManyMaker:
+    """Makes many one by one: still, code that runs again at once runs faster."""
+
+    def makes(
+        places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        return [it for at in places if (it := make(moments[at], stamps[at])) is not None]
+
+    return makes
 
 
 class Endpoints:
@@ -89,28 +102,35 @@ class Endpoints:
         started = "procstart" if version.includes(ServerVersion.V5_2) else "process"
         self.started = f"ingress.event.{started}"
         """What a process's own start is told as."""
-        makers: dict[str, Callable[[int, bytes], Happening | None]] = {
+        makers: dict[str, Maker] = {
             started: self._procstart, "procend": self._procend, "childproc": self._childproc,
-            "tamper": self._tamper, "netconn": self._netconn,
+            "tamper": self._tamper, "filemod": self._filemod, "regmod": self._regmod,
+            "moduleload": self._moduleload, "netconn": self._netconn,
             "crossprocopen": self._crossprocopen, "remotethread": self._remotethread,
             "processblock": self._processblock, "emetmitigation": self._emetmitigation,
             "filelessscriptload": self._filelessscriptload,
         }  # fmt: skip
-        makers["filemod"] = partial(self._single, self._filemods)
-        makers["moduleload"] = partial(self._single, self._moduleloads)
-        makers["regmod"] = partial(self._single, self._regmods, windows=True)
+        self._many = self._many_makers()
         self.makers = {f"ingress.event.{name}": maker for name, maker in makers.items()}
 
     # What most events are: made ahead for a file, a key or a binary, but for the moment.
 
-    def many(self) -> dict[str, ManyMaker]:
-        """The makers of most events, for many at a time; those for which some process is active."""
-        makers: dict[str, ManyMaker] = {}
-        if self._active:
-            makers = {_FILEMOD: self._filemods, _MODULELOAD: self._moduleloads}
-        if self._active_windows:
-            makers[_REGMOD] = self._regmods
-        return {name: maker for name, maker in makers.items() if name in self._published}
+    def many(self) -> Mapping[str, ManyMaker]:
+        """The makers for many at a time of what can happen in this turn, by name."""
+        return self._many[bool(self._active) + bool(self._active_windows)]
+
+    def _many_makers(self) -> tuple[dict[str, ManyMaker], ...]:
+        """Those when no process is active, when some are, and when some on Windows are."""
+        anywhere: dict[str, ManyMaker] = {
+            _FILEMOD: self._filemods,
+            _MODULELOAD: self._moduleloads,
+            "ingress.event.crossprocopen": each(self._crossprocopen),
+        }
+        windows: dict[str, ManyMaker] = {
+            _REGMOD: self._regmods,
+            "ingress.event.remotethread": each(self._remotethread),
+        }
+        return {}, anywhere, anywhere | windows
 
     def _filemods(
         self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
@@ -172,14 +192,28 @@ class Endpoints:
         """Who of those that are active does it, for so many events."""
         return self._rng.randbytes(count).translate(_AMONG_ACTIVE)
 
-    def _single(
-        self, make: ManyMaker, now: int, stamp: bytes, *, windows: bool = False
-    ) -> Happening:
-        """One event of those; a process starts first where none runs."""
-        active = self._active_windows if windows else self._active
-        if not active and (cause := self.first(now, stamp, windows=windows)):
+    def _filemod(self, now: int, stamp: bytes) -> Happening | None:
+        if not self._active and (cause := self.first(now, stamp)):
             return cause
-        return make((0,), (now,), (stamp,))[0]
+        process = self._active[self._one()]
+        process.filemod_count += 1
+        process.last_update = now
+        lead, tail, env, sensor = (process.filemods or self._file_deeds(process))()
+        return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
+
+    def _regmod(self, now: int, stamp: bytes) -> Happening | None:
+        if not self._active_windows and (cause := self.first(now, stamp, windows=True)):
+            return cause
+        process = self._active_windows[self._one()]
+        process.regmod_count += 1
+        process.last_update = now
+        lead, tail, env, sensor = (process.regmods or self._key_deeds(process))()
+        return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
+
+    def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
+        if not self._active and (cause := self.first(now, stamp)):
+            return cause
+        return self._moduleloads((0,), (now,), (stamp,))[0]
 
     def filemod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process did something to a file that it did nothing to before."""

@@ -116,7 +116,7 @@ def of_binary(binary: Binary) -> Known:
     }
 
 
-def of_product(product: Product, now: int, version: ServerVersion, *, executable: bool) -> Known:
+def of_product(product: Product, now: int, version: ServerVersion) -> Known:
     """What the data store holds of every such binary of a product."""
     code = DIGSIG_RESULTS[product.digsig]
     facts: Known = {
@@ -125,7 +125,7 @@ def of_product(product: Product, now: int, version: ServerVersion, *, executable
         "digsig_result_code": b"%d" % code,
         "digsig_result_code int32": b"%d" % (code - 2**32 if code >= 2**31 else code),
         "is_64bit": b"true",
-        "is_executable_image": b"true" if executable else b"false",
+        "is_executable_image": b"true" if product.executable else b"false",
         "os_type": product.os.encode(),
         "signed": text(product.digsig),
         "watchlists": b"",

@@ -16,7 +16,7 @@ __all__ = ["Binary", "Product", "Software"]
 _OS_NAMES = {"windows": "Windows", "linux": "Linux", "osx": "Osx"}
 _LIBRARIES = {"windows": ".dll", "linux": ".so", "osx": ".dylib"}
 _PROGRAMS = {"windows": ".exe", "linux": "", "osx": ""}
-_PRODUCTS = 256
+_PRODUCTS = 64
 _SIGNED: Sequence[float] = (90, 6, 1, 1, 2, 1, 1, 0.5)
 _UNSIGNED: Sequence[float] = (0, 1, 0, 0, 0, 0, 0, 0)
 
@@ -37,6 +37,9 @@ class Product:
     private_build: str
     issuer: str
     icon: bytes
+    executable: bool
+    """Programs rather than libraries."""
+    extension: str
 
     @property
     def product_version(self) -> str:
@@ -52,17 +55,17 @@ class Product:
 class Binary:
     """A file that can be run or loaded. Everything about it follows from its path and a digest."""
 
-    __slots__ = ("executable", "filename", "md5", "path", "product", "program", "sha256", "size")
+    __slots__ = ("filename", "md5", "path", "product", "program", "sha256", "size")
 
     def __init__(
-        self, digest: bytes, path: str, product: Product, size: int, *, executable: bool,
+        self, digest: bytes, path: str, product: Product, size: int,
         program: Program | None = None,
     ) -> None:  # fmt: skip
         self.sha256, self.md5 = digest[:32], digest[32:48]
         self.path, self.product, self.size = path, product, size
         self.filename = path.rpartition("\\" if product.os == "Windows" else "/")[2]
         """The last part of its path."""
-        self.executable, self.program = executable, program
+        self.program = program
 
     @property
     def hex(self) -> str:
@@ -104,10 +107,9 @@ class Software:
         """A third-party binary for an operating system, by number."""
         digest = blake2b(b"%b%b:%d" % (self._salt, os.encode(), number)).digest()
         product = self._third_party(os, digest[48] % _PRODUCTS)
-        executable = digest[49] < 51
-        path = f"{product.folder}{number}{(_PROGRAMS if executable else _LIBRARIES)[os]}"
+        path = f"{product.folder}{number}{product.extension}"
         size = self._sizes[digest[50] << 2 | digest[51] & 3]
-        return Binary(digest, path, product, size, executable=executable)
+        return Binary(digest, path, product, size)
 
     def _file(self, os: str, path: str) -> Binary:
         company = {"windows": "Microsoft Corporation", "osx": "Apple Inc."}.get(os, "")
@@ -121,10 +123,9 @@ class Software:
         self, os: str, path: str, company: str, name: str, program: Program | None = None
     ) -> Binary:
         digest = blake2b(self._salt + path.encode()).digest()
-        executable = program is not None or path.endswith(".exe")
         size = self._sizes[digest[50] << 2 | digest[51] & 3]
         product = self._system(os, company, name)
-        return Binary(digest, path, product, size, executable=executable, program=program)
+        return Binary(digest, path, product, size, program)
 
     def _product_numbered(self, os: str, number: int) -> Product:
         rng = Random(f"{self._seed}:{os}:product {number}")
@@ -136,17 +137,25 @@ class Software:
             "osx": f"/library/{maker}/lib{word}.",
         }[os]
         odds = _UNSIGNED if os == "linux" else _SIGNED
-        return _product(rng, odds, os, company, f"{maker.title()} {word.title()}", folder)
+        name, executable = f"{maker.title()} {word.title()}", rng.random() < 0.2
+        return _product(rng, odds, os, company, name, folder, executable=executable)
 
     def _product_named(self, os: str, company: str, name: str) -> Product:
         rng, odds = Random(f"{self._seed}:{os}:{company}:{name}"), _UNSIGNED
         if company and os != "linux":
             odds = (1, 0, 0, 0, 0, 0, 0, 0)
-        return _product(rng, odds, os, company, name, "")
+        return _product(rng, odds, os, company, name, "", executable=True)
 
 
 def _product(
-    rng: Random, odds: Sequence[float], os: str, company: str, name: str, folder: str
+    rng: Random,
+    odds: Sequence[float],
+    os: str,
+    company: str,
+    name: str,
+    folder: str,
+    *,
+    executable: bool,
 ) -> Product:
     version = f"{rng.randrange(1, 12)}.{rng.randrange(10)}"
     version += f".{rng.randrange(20000)}.{rng.randrange(20000)}"
@@ -164,4 +173,6 @@ def _product(
         icon=b"\x89PNG\r\n\x1a\n" + rng.randbytes(rng.randrange(800, 6000))
         if rng.random() < 0.17
         else b"",
+        executable=executable,
+        extension=(_PROGRAMS if executable else _LIBRARIES)[os],
     )

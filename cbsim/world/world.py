@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from random import Random
 
@@ -12,7 +12,7 @@ from cbsim.wire.clock import TICKS
 from cbsim.world.agenda import Agenda
 from cbsim.world.arrival import BinaryArrival
 from cbsim.world.arrivals import Arrivals
-from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, ManyMaker
+from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, Maker, ManyMaker, each
 from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
 from cbsim.world.happening import Happening
 from cbsim.world.hits import HostHit, ProcessHit, Search, Synchronization, Teller
@@ -57,7 +57,7 @@ class World:
         self.urgent = self._agenda.urgent
         """What comes next, before anything else; each is called as a maker is."""
         self._wanted = self._agenda.wanted
-        self.makers: dict[str, Callable[[int, bytes], Happening | None]] = {
+        self.makers: dict[str, Maker] = {
             **self._endpoints.makers,
             "ingress.event.netconn": self._netconn,
             "ingress.event.module": self._module,
@@ -66,16 +66,25 @@ class World:
         """By name, what makes a message at that moment (FILETIME, and as a varint), or the cause
         that must come first; None when it has to wait for something already on its way.
         """
+        self._many: dict[str, ManyMaker] = {
+            "ingress.event.netconn": each(self._netconn),
+            "ingress.event.module": each(self._module),
+        }
         self._systems = estate.systems
 
     def turn(self) -> Mapping[str, ManyMaker]:
-        """Begin a turn, in which a few processes are active and end not.
+        """Begin a turn, in which a few processes are active and do not end.
 
         Gives the makers of events that, for moments of this turn, may be made all together after
-        all others: by name, none of them while something else must come first.
+        all others: by name; none while something else must come first.
         """
         self._population.turn()
-        return {} if self.urgent else self._endpoints.many()
+        many = self._endpoints.many()
+        if self.urgent or not many:
+            return {}
+        return {
+            name: make for name, make in {**many, **self._many}.items() if name in self._published
+        }
 
     def can(self, name: str) -> bool:
         """Whether the estate has an endpoint on which such a thing happens."""
