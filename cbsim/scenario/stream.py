@@ -104,20 +104,17 @@ class Stream:
         pending = sorted(phase.inject, key=lambda injection: injection.at)
         unpaced = phase.rate == rates.MAX
         ends = phase.duration if phase.duration is not None and not unpaced else None
-        schedule = islice(profile(phase)(Random(f"{seed}:rate:{number}")), phase.count)
         # A phase lasts as long as it says, even if its last message comes before its end.
         self._began = began + (ends or 0.0)
-        while ats := [*islice(schedule, _BATCH)]:
-            over = ends is not None and ats[-1] >= ends
-            if over:
-                del ats[bisect_left(ats, ends or 0.0) :]
+        for ats in _blocks(phase, ends, Random(f"{seed}:rate:{number}")):
             while ats:
                 while pending and pending[0].at <= ats[0]:
                     moment = self._origin + int((began + ats[0]) * TICKS)
                     _inject(world, pending.pop(0), moment)
                 cut = bisect_left(ats, pending[0].at) if pending else len(ats)
                 dues, ats = [began + at for at in ats[:cut]], ats[cut:]
-                moments = [self._origin + int(due * TICKS) for due in dues]
+                origin = self._origin
+                moments = [origin + int(due * TICKS) for due in dues]
                 sent, names, positions = export(mix.take(moments), moments)
                 if ends is None:
                     self._began = dues[-1]
@@ -125,8 +122,16 @@ class Stream:
                     yield Batch(phase, None, sent, names)
                 else:
                     yield Batch(phase, [dues[at] for at in positions], sent, names)
-            if over:
-                break
+
+
+def _blocks(phase: Phase, ends: float | None, rng: Random) -> Iterator[list[float]]:
+    """When the messages of a phase are due, seconds after it began, a block at a time."""
+    schedule = islice(profile(phase)(rng), phase.count)
+    while ats := [*islice(schedule, _BATCH)]:
+        if ends is not None and ats[-1] >= ends:
+            yield ats[: bisect_left(ats, ends)]
+            return
+        yield ats
 
 
 def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:

@@ -53,9 +53,9 @@ class Template:
         self._text = b""
         self._holes: Callable[[Facts], object] | None = None
 
-    def bound(self, constant: Facts) -> Template:
-        """The same with some facts written for good."""
-        return Template(self._notification, self._fields, self._dialect, constant)
+    def fresh(self) -> Template:
+        """The same, not filled yet."""
+        return Template(self._notification, self._fields, self._dialect, self._constant)
 
     def fill(self, facts: Facts) -> bytes:
         """The JSON object."""

@@ -163,12 +163,10 @@ class BinaryArrival(Story):
         arrived, teller = self._arrived, self._teller
         if matched is None and arrived.scored:
             matched = facts.scores(self._feed, self._by_md5(), now)
-        known = self._documented_facts() | (matched or facts.NO_SCORES)
+        kind, known = facts.of_product(arrived.binary.product, teller.server.version)
+        known = known | self._documented_facts() | (matched or facts.NO_SCORES)
         known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
-        product, server = arrived.binary.product, teller.server
-        return teller.voice.product_document(
-            name, product, lambda: facts.of_product(product, self._started, server.version), known
-        )
+        return teller.voice.document(name, known, kind)
 
     def _documented_facts(self) -> Known:
         if self._document is None:

@@ -7,7 +7,7 @@ from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
-from cbsim.wire.clock import TICKS, iso_time
+from cbsim.wire.clock import iso_time
 from cbsim.wire.document import text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
@@ -37,7 +37,6 @@ Known = dict[str, bytes]
 
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
 _UNKNOWN = UNKNOWN_PARENT_MD5.encode()
-_YEAR = 86_400 * 365 * TICKS
 NO_SCORES: Known = {f"alliance_{what}_<feed>": b"" for what in ("score", "link", "data", "updated")}
 """A document that no feed's report matched."""
 
@@ -116,8 +115,9 @@ def of_binary(binary: Binary) -> Known:
     }
 
 
-def of_product(product: Product, now: int, version: ServerVersion) -> Known:
-    """What the data store holds of every such binary of a product."""
+@lru_cache(maxsize=1024)
+def of_product(product: Product, version: ServerVersion) -> tuple[frozenset[str], Known]:
+    """What the data store holds of every binary of a product, and which facts those are."""
     code = DIGSIG_RESULTS[product.digsig]
     facts: Known = {
         "cb_version": b"%d" % version.document_version,
@@ -145,14 +145,14 @@ def of_product(product: Product, now: int, version: ServerVersion) -> Known:
         facts |= {"private_build": text(product.private_build)} if product.private_build else {}
     if product.digsig != "Unsigned":
         facts["digsig_publisher"] = text(product.company)
-        facts["digsig_sign_time"] = iso_time(now - _YEAR).encode()
+        facts["digsig_sign_time"] = b"2015-09-29T14:46:00.000Z"
         if product.issuer:
             facts |= {
                 "digsig_issuer": text(product.issuer),
                 "digsig_subject": text(product.company),
                 "digsig_prog_name": text(product.name),
             }
-    return facts
+    return frozenset(facts), facts
 
 
 def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int) -> Known:

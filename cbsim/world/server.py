@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from random import Random
 
@@ -92,18 +92,12 @@ class Voice:
             speech.keys[identity] = key
         return name, key, (form.fill(facts),), None
 
-    def document(self, name: str, facts: Facts) -> bytes:
-        """A document for that notification's `docs`."""
-        return self._speeches[name].documents[None].fill(facts)
-
-    def product_document(
-        self, name: str, product: Hashable, shared: Callable[[], Facts], facts: Facts
-    ) -> bytes:
-        """The same, for one of a product's binaries: what all of them share is written once."""
+    def document(self, name: str, facts: Facts, kind: Hashable = None) -> bytes:
+        """A document for that notification's `docs`; those of one kind state the same facts."""
         documents = self._speeches[name].documents
-        template = documents.get(product)
+        template = documents.get(kind)
         if template is None:
-            template = documents[product] = documents[None].bound(shared())
+            template = documents[kind] = documents[None].fresh()
         return template.fill(facts)
 
 

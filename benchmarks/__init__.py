@@ -1,0 +1,1 @@
+"""What cbsim costs, beside its peers: `make bench`."""
