@@ -324,9 +324,10 @@ class Endpoints:
             for number in range(256)
         ]
 
-        @lru_cache(maxsize=_LOADS)
-        def third_party(number: int) -> _Load:
+        def minted(number: int) -> _Load:
             return load(software.minted(os, number), scanned=number % 100 < 81)
+
+        third_party = lru_cache(maxsize=_LOADS)(minted)
 
         def block() -> list[_Load]:
             drawn, random = picks(rng, common), rng.random

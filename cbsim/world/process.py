@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -168,8 +167,11 @@ class Process:
         """A child that runs on in its image: it is told of under its parent's header, with
         `header.fork_pid` (wire: POSIX, 5.2 on).
         """
-        child = copy(self)
-        child.forked_by, child.filemods, child.regmods = self, None, None
+        child = Process(
+            self.sensor, self.binary, self.parent, self.create_time, self.pid, self.guid,
+            sha256=bool(self.image.sha256),
+        )  # fmt: skip
+        child.forked_by = self
         image = self.image
         child._encode(self.identity + image.fields + int_field(13, pid) + image.sha256)
         return child
