@@ -19,7 +19,8 @@ from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
-from cbsim.scenario.runner import FIXED_START, run
+from cbsim.scenario.runner import run
+from cbsim.scenario.stream import FIXED_START
 
 __all__ = ["changed", "command"]
 
