@@ -88,6 +88,12 @@ def test_a_port_that_is_taken() -> None:
         _ = broker.queues
 
 
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("256.0.0.1", 0), ("a" * 70, 0)])
+def test_an_address_that_cannot_be(host: str, port: int) -> None:
+    with pytest.raises(BrokerError, match="cannot listen on"):
+        EmbeddedBroker(host=host, port=port).start()
+
+
 def test_what_it_says_about_itself() -> None:
     with EmbeddedBroker() as broker, opened(broker, "mine") as connection:
         channel = connection.channel()

@@ -202,7 +202,7 @@ class Vhost:
         for message in messages:
             made, keys = dead_letter(message, queue.name, exchange, queue.dead_letter_key, reason)
             headers = Properties.parse(made.header).headers
-            found = self.destinations(exchange, keys, lambda headers=headers: headers)  # type: ignore[misc]
+            found = self.destinations(exchange, keys, headers.copy)
             if reason != "rejected":
                 found = [one for one in found if not went_round(made, one.name)]
             self.publish(made, found)
