@@ -40,6 +40,11 @@ class Route(NamedTuple):
     by_headers: bool
     """Whether the queues depend on the headers, and have to be found anew."""
 
+    @property
+    def publish(self) -> bytes:
+        """The fields of the basic.publish that it is for."""
+        return self.address + (b"\x01" if self.mandatory else b"\x00")
+
 
 class Vhost:
     """What one virtual host holds; everything in it runs in the broker's loop."""
