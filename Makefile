@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WITH_BROKER := $(BIN)/python -m cbsim.bus.provider
+WITH_RABBITMQ := $(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}"
 
 .PHONY: demo test bench lint proto schemas lock broker clean
 .DELETE_ON_ERROR:
@@ -11,11 +12,11 @@ demo: .venv/package
 	@$(WITH_BROKER) auto tests/demo.sh
 
 test: .venv/dev broker
-	$(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}" $(BIN)/pytest $(PYTEST_ARGS)
+	$(WITH_RABBITMQ) $(BIN)/pytest $(PYTEST_ARGS)
 
 # What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
 bench: .venv/dev broker
-	$(WITH_BROKER) $(BIN)/python -m benchmarks $(if $(filter short,$(BENCH)),--short) $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks $(if $(filter short,$(BENCH)),--short) $(BENCH_ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .

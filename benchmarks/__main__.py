@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,12 +16,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ground import broker
 from benchmarks.machine import described
 from benchmarks.targets import Outcome, outcomes
-from cbsim.bus.local import at_hand
 from cbsim.errors import CbsimError
 
-PIECES = ("publishing", "running", "generation", "validation", "ledger")
+PIECES = ("publishing", "running", "embedded", "generation", "validation", "ledger")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,15 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such piece: {', '.join(sorted(unknown))}")
     # Not in a terminal, the tables are for a page.
     console = Console() if sys.stdout.isatty() else Console(width=110)
-    with at_hand() as url:
-        machine = described(url)
-    results: dict[str, Any] = {}
-    for piece in asked.pieces or PIECES:
-        if find_spec(f"benchmarks.{piece}") is None:
-            continue
-        began = time.monotonic()
-        results[piece] = import_module(f"benchmarks.{piece}").measure(short=asked.short)
-        sys.stderr.write(f"{piece}: {time.monotonic() - began:.0f} s\n")
+    with broker() as url:
+        machine, results = described(url), _measured(asked.pieces or PIECES, url, asked.short)
     found = outcomes(results)
     report(console, machine, results, found)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +63,24 @@ def report(
     if others:
         console.print(_figures(others))
     console.print(_targets(found))
+
+
+def _measured(pieces: Sequence[str], url: str, short: bool) -> dict[str, Any]:
+    """What each piece measures, all of them on one broker."""
+    results: dict[str, Any] = {}
+    before = os.environ.get("CBSIM_BROKER_URL")
+    os.environ["CBSIM_BROKER_URL"] = url
+    try:
+        for piece in pieces:
+            if find_spec(f"benchmarks.{piece}") is not None:
+                began = time.monotonic()
+                results[piece] = import_module(f"benchmarks.{piece}").measure(short=short)
+                sys.stderr.write(f"{piece}: {time.monotonic() - began:.0f} s\n")
+    finally:
+        del os.environ["CBSIM_BROKER_URL"]
+        if before is not None:
+            os.environ["CBSIM_BROKER_URL"] = before
+    return results
 
 
 def _peers(peers: Mapping[str, Mapping[str, Any]], ratios: Mapping[str, float]) -> Table:

@@ -1,141 +1,97 @@
-"""What the embedded broker moves to one pika consumer, with RabbitMQ in turn.
+"""The embedded broker as a user has it: how much goes through, how soon a bus is ready.
 
-`python -m benchmarks.embedded` prints messages a second through each broker, their ratio, and the
-CPU time that the embedded broker's thread takes for a message. The publisher sends frames made
-ahead, so that it costs next to nothing; each client has a process of its own.
+`python -m benchmarks.embedded` prints the figures.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
+from contextlib import suppress
 from statistics import median
-from typing import IO
 
-import pika
+import pika.exceptions
 
-from cbsim.bus.embedded import EmbeddedBroker
-from cbsim.bus.provider import provide
-from cbsim.bus.publisher import Publisher
-from cbsim.scenario.loader import load
-from cbsim.scenario.runner import FIXED_START, run
+from cbsim.bus.connection import connect
+from cbsim.errors import BrokerError
 
-_BODY = b"x" * 900
-_KEYS = 20
-_CONSUMER = """
-import sys, time, pika
-url, count = sys.argv[1], int(sys.argv[2])
-channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
-queue = channel.queue_declare("", exclusive=True).method.queue
-channel.queue_bind(queue, "amq.topic", "#")
-channel.exchange_declare("api.events", "topic", durable=True)
-channel.queue_bind(queue, "api.events", "#")
-got, began = 0, 0.0
-def take(channel, method, properties, body):
-    global got, began
-    began = began or time.perf_counter()
-    got += 1
-    if got == count:
-        print(count / (time.perf_counter() - began), flush=True)
-        channel.stop_consuming()
-channel.basic_consume(queue, take, auto_ack=True)
-print("ready", flush=True)
-channel.start_consuming()
-"""
-_PUBLISHER = """
-import sys
-from benchmarks.embedded import publish
-publish(sys.argv[1], int(sys.argv[2]))
-"""
+_COMMAND = [sys.executable, "-c", "from cbsim.cli import main; main()"]
 
 
-def measure(short: bool) -> dict[str, object]:
-    """Messages a second to one pika consumer."""
-    count = 20_000 if short else 100_000
-    rabbitmq = os.environ.get("CBSIM_BROKER_URL") or "local"
-    ours: list[float] = []
-    theirs: list[float] = []
-    costs: list[float] = []
-    with EmbeddedBroker() as broker, provide(rabbitmq) as rabbit:
-        scenario = [_scenario(count) for _ in range(3)]
-        for _ in range(3):
-            before = broker.call(lambda _: time.thread_time())
-            ours.append(_rate(broker.url, count))
-            costs.append((broker.call(lambda _: time.thread_time()) - before) / count * 1e6)
-            theirs.append(_rate(rabbit.url, count))
+def measure(short: bool, count: int = 0, rounds: int = 0) -> dict[str, object]:
+    """Messages a second from `cbsim run` to a pika consumer; seconds until `cbsim serve` is ready.
+
+    `count` and `rounds` are for those who want fewer than the benchmark takes.
+    """
+    count, rounds = count or (40_000 if short else 100_000), rounds or (3 if short else 5)
     return {
-        "cbsim run, messages a second": round(median(scenario)),
-        "embedded, messages a second": round(median(ours)),
-        "RabbitMQ, messages a second": round(median(theirs)),
-        "ratio": round(median(ours) / median(theirs), 2),
-        "microseconds a message": round(median(costs), 1),
+        "to one pika consumer, messages a second": round(
+            median(_through(count) for _ in range(rounds))
+        ),
+        "serve ready, seconds": round(median(_ready() for _ in range(rounds)), 3),
     }
 
 
-def publish(url: str, count: int) -> None:
-    """Publish frames made ahead, and wait until the broker has them."""
-    from pamqp import commands, frame, header
-    from pamqp.body import ContentBody
-
-    properties = commands.Basic.Properties(content_type="application/json", delivery_mode=1)
-    batch = b"".join(
-        frame.marshal(one, 1)
-        for number in range(_KEYS)
-        for one in (
-            commands.Basic.Publish(exchange="amq.topic", routing_key=f"ingress.event.k{number}"),
-            header.ContentHeader(0, len(_BODY), properties),
-            ContentBody(_BODY),
-        )
-    )
-    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+def _through(count: int) -> float:
+    """From the first message to the last in the consumer's hands; it acknowledges every 500th."""
+    port = _free_port()
+    command = [*_COMMAND, "run", "steady-state", "--rate", "max", "--count", str(count)]
+    command += ["--broker", f"embedded://cb:bench@127.0.0.1:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        while True:
+            with suppress(BrokerError):
+                connection = connect(f"amqp://cb:bench@127.0.0.1:{port}/%2F")
+                break
+            if run.poll() is not None:
+                raise BrokerError("`cbsim run --broker embedded` ended")
+            time.sleep(0.01)
         channel = connection.channel()
-        for _ in range(count // _KEYS):
-            connection._impl._output_marshaled_frames([batch])
-            connection.process_data_events(0)
-        channel.basic_qos()
+        channel.exchange_declare("api.events", "topic", durable=True)
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.queue_bind(queue, "api.events", "#")
+        channel.basic_qos(prefetch_count=2000)
+        got, began, ended = 0, 0.0, 0.0
+        with suppress(pika.exceptions.AMQPConnectionError):  # the broker ends with the run
+            for method, _, _ in channel.consume(queue, inactivity_timeout=1):
+                if method is None:
+                    break
+                ended = time.perf_counter()
+                began = began or ended
+                got += 1
+                if got % 500 == 0:
+                    channel.basic_ack(method.delivery_tag, multiple=True)
+            channel.basic_ack(0, multiple=True)
+            connection.close()
+    return (got - 1) / (ended - began)
 
 
-def _rate(url: str, count: int) -> float:
-    """Messages a second to one consumer, from frames made ahead."""
-    with _consumer(url, count) as consumer:
-        subprocess.run([sys.executable, "-c", _PUBLISHER, url, str(count)], check=True)
-        return float(consumer.readline())
+def _ready() -> float:
+    """From the start of the command to a health endpoint that says ready."""
+    port = _free_port()
+    command = [*_COMMAND, "serve", "--port", "0", "--health-port", str(port)]
+    began = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as serve:
+        while serve.poll() is None:
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
+                break
+            time.sleep(0.005)
+        seconds = time.perf_counter() - began
+        serve.terminate()
+    return seconds
 
 
-def _scenario(count: int) -> float:
-    """Messages a second to one consumer: world, publisher and broker in this process."""
-    scenario = load("steady-state")
-    fast = {"rate": "max", "duration": None, "count": count}
-    scenario = scenario.model_copy(update={"phases": (scenario.phases[0].model_copy(update=fast),)})
-    with EmbeddedBroker() as broker:
-        publisher = Publisher(broker.url)
-        with _consumer(broker.url, count) as consumer:
-            run(scenario, publisher, FIXED_START, count=count)
-            publisher.close()
-            return float(consumer.readline())
-
-
-@contextmanager
-def _consumer(url: str, count: int) -> Iterator[IO[str]]:
-    """One pika consumer, which says how many a second it got."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _CONSUMER, url, str(count)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout as said:
-        said.readline()
-        yield said
-        process.wait(30)
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def main() -> None:
     """Print the figures."""
-    print(json.dumps(measure(short="--short" in sys.argv), indent=2))
+    print(json.dumps(measure(short=False), indent=2))
 
 
 if __name__ == "__main__":

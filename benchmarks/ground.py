@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from benchmarks.sample import Meter, process_of
 from cbsim.bus.connection import connect
+from cbsim.bus.provider import provide
 from cbsim.bus.publisher import Topology, declare
 
-__all__ = ["Ground", "ground"]
+__all__ = ["Ground", "broker", "ground"]
 
 _KEPT = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000}
 
@@ -38,6 +39,13 @@ class Ground:
         for queue in (self.queue, self.bundles):
             connection.channel().queue_purge(queue)
         connection.close()
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """The URL of the RabbitMQ to measure: CBSIM_BROKER_URL, or a private node."""
+    with provide(os.environ.get("CBSIM_BROKER_URL") or "local", exchanges=()) as provided:
+        yield provided.url
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from statistics import median
 from cbsim.bus.sink import NullSink, Sink
 from cbsim.checks import Ledger, LedgerSink
 from cbsim.scenario.loader import load
-from cbsim.scenario.runner import FIXED_START, messages
+from cbsim.scenario.stream import FIXED_START, messages
 
 _BATCH = 200
 

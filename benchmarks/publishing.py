@@ -10,25 +10,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from statistics import mean, median
 
 import pika
 import pika.spec
 
-from benchmarks.ground import Ground, ground
+from benchmarks.ground import Ground, broker, ground
 from benchmarks.perftest import PerfTest, UnavailableError
 from benchmarks.sample import Sample, in_turn, middle
 from cbsim.bus.connection import connect
 from cbsim.bus.framing import Outgoing, method
 from cbsim.bus.link import _take
-from cbsim.bus.local import at_hand
 from cbsim.bus.publisher import Publisher
 from cbsim.bus.sink import NullSink
 from cbsim.scenario.loader import parse
 from cbsim.scenario.model import Scenario
-from cbsim.scenario.runner import FIXED_START, run
+from cbsim.scenario.runner import run
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
+START = datetime(2024, 1, 1, tzinfo=UTC)
+"""The clock inside messages."""
 _KEY = "ingress.event.filemod"
 _SOCKET = "prebuilt frames, no confirms"
 _WINDOW = 4000
@@ -45,7 +47,7 @@ def measure(short: bool, count: int = 0, rounds: int = 0) -> dict[str, object]:
     """
     count = count or (40_000 if short else 120_000)
     rounds = rounds or (3 if short else 5)
-    with at_hand() as url, ground(url) as where:
+    with broker() as url, ground(url) as where:
         return _figures(where, count, rounds)
 
 
@@ -62,7 +64,7 @@ def events(count: int) -> list[Message]:
             kept.extend(messages)
             super().publish_many(messages)
 
-    run(_scenario(count), Keeping(), FIXED_START)
+    run(_scenario(count), Keeping(), START)
     return kept
 
 
@@ -180,7 +182,7 @@ class _FromFirst:
 
 def _cbsim(where: Ground, count: int, *, bundled: bool = False) -> Sample:
     publisher = Publisher(where.url, where.topology, window=_WINDOW)
-    report = run(_scenario(count, bundled=bundled), _FromFirst(publisher, where), FIXED_START)
+    report = run(_scenario(count, bundled=bundled), _FromFirst(publisher, where), START)
     sample = where.meter.end(count)
     publisher.close()
     if report.confirmed != report.sent:

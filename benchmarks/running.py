@@ -17,13 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.ground import Ground, ground
-from benchmarks.publishing import events, prebuilt
+from benchmarks.ground import Ground, broker, ground
+from benchmarks.publishing import START, events, prebuilt
 from cbsim.bus.connection import connect
-from cbsim.bus.local import at_hand
 from cbsim.bus.publisher import Publisher
 from cbsim.scenario.loader import parse
-from cbsim.scenario.runner import FIXED_START, run
+from cbsim.scenario.runner import run
 from cbsim.wire.message import Message
 
 _RATE = 10_000
@@ -38,9 +37,9 @@ def measure(short: bool, seconds: int = 0, rounds: int = 0) -> dict[str, object]
     """
     seconds = seconds or (3 if short else 6)
     rounds = rounds or (3 if short else 5)
-    with at_hand() as url, ground(url) as where:
-        stream = events(20_000)
-        limit = median(prebuilt(where, stream, 20_000).rate for _ in range(3))
+    with broker() as url, ground(url) as where:
+        stream = events(5000)
+        limit = median(prebuilt(where, stream, seconds * 10_000).rate for _ in range(rounds))
         return {
             "CPU at 10,000 a second, % of a core": {
                 "publisher alone": median(_paced(where, stream, seconds) for _ in range(rounds)),
@@ -135,7 +134,7 @@ def _deviation_and_lag(where: Ground, rate: float, seconds: int) -> tuple[float,
         f"phases: [{{duration: {seconds}s, rate: {rate:.0f}/s, mix: {{'ingress.event.*': 1}}}}]"
     )
     sink = _Clocked(Publisher(where.url, where.topology))
-    run(scenario, sink, FIXED_START)
+    run(scenario, sink, START)
     sink.close()
     began = sink.taken[0][0]
     per_second: Counter[int] = Counter()

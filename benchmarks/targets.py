@@ -38,6 +38,8 @@ class Outcome:
         return None if self.figure is None else self.target.kept(self.figure)
 
 
+GROWTH = "growth"
+"""In a path: the most of the figures there less the least."""
 _CPU = "CPU at 10,000 a second, % of a core"
 _HALF = "at half of the broker's limit"
 
@@ -57,6 +59,14 @@ TARGETS = (
            at_most=True),
     Target("first message, 1,000 sensors", ("running", "start, seconds", "first message"), 1.5,
            "s", at_most=True),
+    Target("generation, realistic mix, to protobuf's API and json.dumps",
+           ("generation", "mix", "ratio"), 2, "x"),
+    Target("generation of JSON notifications, to json.dumps of the same dicts",
+           ("generation", "json", "ratio"), 3, "x"),
+    Target("cost with 100,000 sensors and 1,000,000 binaries, to 100 and 1,000",
+           ("generation", "estates", "ratio"), 1.2, "x", at_most=True),
+    Target("memory that a longer run takes more", ("generation", "memory_mib", GROWTH), 20, "MiB",
+           at_most=True),
     Target("validation of notifications, to jsonschema",
            ("validation", "notifications", "ratio to jsonschema"), 20, "x"),
     Target("validation of raw events, to jsonschema",
@@ -73,7 +83,12 @@ def outcomes(results: Mapping[str, Any]) -> list[Outcome]:
             continue
         figure: Any = piece
         for name in target.path[1:]:
-            figure = figure.get(name) if isinstance(figure, Mapping) else None
+            if not isinstance(figure, Mapping):
+                figure = None
+            elif name == GROWTH:
+                figure = max(figure.values()) - min(figure.values())
+            else:
+                figure = figure.get(name)
         missing = "" if figure is not None else _missing(piece, target)
         found.append(Outcome(target, None if figure is None else float(figure), missing))
     return found

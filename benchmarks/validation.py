@@ -22,7 +22,7 @@ from cbsim.catalog import RAW_EVENTS, name_of
 from cbsim.checks import Validator
 from cbsim.checks.schema import BASE, schema_of, schemas
 from cbsim.scenario.loader import load
-from cbsim.scenario.runner import FIXED_START, messages
+from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.reading import read
 
 Check = Callable[[Any], bool]

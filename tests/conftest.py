@@ -16,6 +16,9 @@ from cbsim.errors import BrokerError
 settings.register_profile("cbsim", deadline=None)
 settings.load_profile("cbsim")
 
+# Programs of their own, which tests start.
+collect_ignore = ["clients"]
+
 SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared"))
 
 

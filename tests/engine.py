@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from cbsim.bus.embedded import EmbeddedBroker
 
-IMAGES = ("rabbitmq:4-management", "rabbitmq:broken")
+IMAGES = ("rabbitmq:4-management", "rabbitmq:broken", "rabbitmq:taken")
 
 
 class Engine(ThreadingHTTPServer):
@@ -22,6 +22,7 @@ class Engine(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.containers: dict[str, dict[str, Any]] = {}
+        self.images = set(IMAGES)
         self.brokers: dict[str, EmbeddedBroker] = {}
         self.url = f"tcp://127.0.0.1:{self.server_address[1]}"
 
@@ -68,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if path.endswith("/containers/create"):
             asked = json.loads(body)
-            if asked["Image"] not in IMAGES:
+            if asked["Image"] not in self.server.images:
                 self._say({"message": f"No such image: {asked['Image']}"}, 404)
                 return
             name = f"{len(self.server.containers):064x}"
@@ -80,8 +81,16 @@ class _Handler(BaseHTTPRequestHandler):
             }  # fmt: skip
             self._say({"Id": name}, 201)
         elif path.endswith("/images/create"):
-            self._say({"message": "manifest unknown"}, 404)
+            asked_for = parse_qs(urlsplit(self.path).query)
+            if asked_for["tag"] == ["9"]:
+                self._say({"message": "manifest unknown"}, 404)
+                return
+            self.server.images.add(f"{asked_for['fromImage'][0]}:{asked_for['tag'][0]}")
+            self._say({"status": "Pull complete"})
         elif match := re.search(r"/containers/(\w+)/start", path):
+            if self.server.containers[match[1]]["Image"] == "rabbitmq:taken":
+                self._say({"message": "port is already allocated"}, 500)
+                return
             self._start(match[1])
             self._raw(b"", 204)
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import publishing, running
+from benchmarks import embedded, publishing, running
 from benchmarks.perftest import UnavailableError
 from benchmarks.sample import Sample, in_turn, middle, process_of
 from benchmarks.targets import TARGETS, outcomes
@@ -78,6 +78,14 @@ def test_the_whole_table(
                    outcomes(written["figures"]))  # fmt: skip
     for said in ("prebuilt frames, no confirms", "no java", "CPU of `cbsim run`"):
         assert said in out.getvalue()
+
+
+def test_the_embedded_broker_is_measured() -> None:
+    figures = embedded.measure(short=True, count=3000, rounds=1)
+    (through, ready) = outcomes({"embedded": figures})
+    assert through.figure is not None
+    assert through.figure > 0
+    assert ready.figure is not None
 
 
 def test_an_unknown_piece(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,8 @@ from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import NOTIFICATIONS, ServerVersion, name_of, names
 from cbsim.errors import BrokerError
 from cbsim.scenario.loader import load, parse
-from cbsim.scenario.runner import FIXED_START, messages, run
+from cbsim.scenario.runner import run
+from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.message import Message
 from cbsim.wire.reading import read
 

@@ -296,6 +296,7 @@ def test_docker_starts_labels_and_removes(engine: Engine) -> None:
     ("image", "expected"),
     [
         ("rabbitmq:broken", "the container ended: no license"),
+        ("rabbitmq:taken", "image 'rabbitmq:taken' did not start: port is already allocated"),
         ("rabbitmq:9", "image 'rabbitmq:9' did not start: manifest unknown"),
     ],
 )
@@ -303,6 +304,13 @@ def test_docker_that_does_not_start(engine: Engine, image: str, expected: str) -
     with pytest.raises(BrokerError, match=expected), provide(f"docker://{image}"):
         pass
     assert engine.containers == {}
+
+
+def test_docker_pulls_an_image_that_is_not_there(engine: Engine) -> None:
+    with provide("docker://rabbitmq:4.2-management-alpine") as broker:
+        connect(broker.url).close()
+        (container,) = engine.containers.values()
+        assert container["Image"] == "rabbitmq:4.2-management-alpine"
 
 
 def test_docker_ends_with_a_parent_that_crashes(engine: Engine) -> None:

@@ -14,8 +14,8 @@ from cbsim.errors import ScenarioError
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load, parse, shipped
 from cbsim.scenario.mix import weights
-from cbsim.scenario.runner import FIXED_START, messages
 from cbsim.scenario.schema import schema
+from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.shipped import folder
 
 

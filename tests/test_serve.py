@@ -29,7 +29,7 @@ from cbsim.cli.fault import command
 from cbsim.report.endpoint import Endpoint, Health
 from cbsim.scenario.endless import repeated, run_endlessly
 from cbsim.scenario.loader import load, parse
-from cbsim.scenario.runner import FIXED_START
+from cbsim.scenario.stream import FIXED_START
 from cbsim.wire.message import Message
 from cbsim.wire.reading import read
 

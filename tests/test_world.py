@@ -12,7 +12,7 @@ import pytest
 from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, Shape, name_of, names
 from cbsim.scenario.loader import parse
 from cbsim.scenario.model import Scenario
-from cbsim.scenario.runner import FIXED_START, messages
+from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.bundle import members, split
 from cbsim.wire.event import decode
 from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
@@ -238,9 +238,10 @@ def test_an_injected_hit_comes_at_its_moment() -> None:
          inject: [{at: 5s, hit: {sensor: 3, report: tor}}]}
     """)
     hits = [
-        (number, fields)
+        number
         for number, (name, fields) in enumerate(readings(sent(scenario)))
-        if name == "feed.ingress.hit.process" and fields["sensor_id"] == 3
+        if name == "feed.ingress.hit.process"
+        and fields["sensor_id"] == 3
+        and fields["feed_name"] == "tor"
     ]
-    assert hits[0][0] in range(500, 503)
-    assert hits[0][1]["feed_name"] == "tor"
+    assert set(hits) & set(range(500, 503))

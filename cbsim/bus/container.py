@@ -61,12 +61,15 @@ def container(
     }
     with closing(_engine()) as client:
         _remove_stale(client)
-        running = _run(client, image, ports, environment)
-        assert running.id
-        with kept([sys.executable, "-m", "cbsim.bus.container", running.id]):
+        with _refusals(image):
+            created = _created(client, image, ports, environment)
+        assert created.id
+        with kept([sys.executable, "-m", "cbsim.bus.container", created.id]):
+            with _refusals(image):
+                created.start()
             login = f"{quote(user, '')}:{quote(password, '')}"
-            url = f"amqp://{login}@{host}:{_published(running)}/{quote(vhost, '')}"
-            _await(running, url, patience)
+            url = f"amqp://{login}@{host}:{_published(created)}/{quote(vhost, '')}"
+            _await(created, url, patience)
             yield url
 
 
@@ -94,24 +97,38 @@ def _reach() -> tuple[str, str]:
     return host, "0.0.0.0"
 
 
-def _run(
+@contextmanager
+def _refusals(image: str) -> Iterator[None]:
+    """Makes sentences of what the engine refuses."""
+    from docker.errors import DockerException
+
+    try:
+        yield
+    except DockerException as error:
+        why = getattr(error, "explanation", None) or error
+        raise BrokerError(f"--broker docker: image {image!r} did not start: {why}") from None
+
+
+def _created(
     client: DockerClient,
     image: str,
     ports: dict[str, tuple[str, int]],
     environment: dict[str, str],
 ) -> Container:
-    import docker
+    from docker.errors import ImageNotFound
 
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    try:
-        return client.containers.run(
-            image, detach=True, environment=environment, ports=ports, labels={LABEL: owner}
+    labels = {LABEL: f"{socket.gethostname()}:{os.getpid()}"}
+
+    def create() -> Container:
+        return client.containers.create(
+            image, detach=True, environment=environment, ports=ports, labels=labels
         )
-    except docker.errors.ImageNotFound:
-        raise BrokerError(f"--broker docker: there is no image {image!r}") from None
-    except docker.errors.DockerException as error:
-        why = getattr(error, "explanation", None) or error
-        raise BrokerError(f"--broker docker: image {image!r} did not start: {why}") from None
+
+    try:
+        return create()
+    except ImageNotFound:
+        client.images.pull(image)
+        return create()
 
 
 def _published(running: Container) -> int:

@@ -53,7 +53,7 @@ class ServerVersion(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the oldest generation."""
-        return list(ServerVersion).index(self)
+        return _RANKS[self]
 
     def includes(self, since: ServerVersion, until: ServerVersion | None = None) -> bool:
         """Whether something said from `since` on, and before `until`, is said by this version."""
@@ -95,6 +95,8 @@ class ServerVersion(StrEnum):
         """Whether raw events carry SHA-256 hashes (our choice: from 6.x on)."""
         return self.includes(ServerVersion.V6)
 
+
+_RANKS = {version: rank for rank, version in enumerate(ServerVersion)}
 
 BROADCAST_TYPES = ("moduleload", "netconn", "filemod", "regmod", "process", "moduleinfo")
 """The types that DatastoreBroadcastEventTypes takes, besides `*` (spec: Configuring)."""

@@ -34,7 +34,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def command(name: str, count: int, seed: int, server: str | None, dialect: str, form: str) -> None:
     """Write messages of the notification or raw event NAME to standard output."""
     from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
-    from cbsim.scenario.runner import FIXED_START, messages
+    from cbsim.scenario.stream import FIXED_START, messages
 
     entry = lookup(name)
     version = ServerVersion.parse(server) if server else _default(entry)

@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 import click
 
+from cbsim.cli.options import HEALTH_PORT
 from cbsim.errors import CbsimError
 
 __all__ = ["Asked", "ask", "command", "endpoint_option"]
 
 endpoint_option = click.option(
     "--at",
-    default="http://127.0.0.1:15004",
+    default=f"http://127.0.0.1:{HEALTH_PORT}",
     show_default=True,
     envvar="CBSIM_ENDPOINT",
     metavar="URL",

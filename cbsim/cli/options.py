@@ -16,6 +16,7 @@ from cbsim.bus.provider import OWN
 from cbsim.errors import BrokerError, CbsimError
 
 __all__ = [
+    "HEALTH_PORT",
     "Tls",
     "broker_options",
     "broker_url",
@@ -24,6 +25,9 @@ __all__ = [
     "scenario_names",
     "tls_of",
 ]
+
+HEALTH_PORT = 15004
+"""Of a served bus, when nothing else is said: its port, 5004, plus 10000."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from cbsim import __version__
 from cbsim.bus.provider import provide
 from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.sink import NdjsonSink, NullSink, Sink
@@ -18,7 +19,8 @@ from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
-from cbsim.scenario.runner import FIXED_START, run
+from cbsim.scenario.runner import run
+from cbsim.scenario.stream import FIXED_START
 
 __all__ = ["changed", "command"]
 
@@ -72,6 +74,15 @@ def command(
     topology = Topology(
         wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
     )
+    begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
+    book = None
+    if ledger is not None:
+        # Only those who ask for a ledger wait for what it needs.
+        from cbsim.checks.ledger import Ledger, LedgerSink
+
+        book = Ledger(ledger, {"scenario": scenario, "seed": str(wanted.seed),
+                               "server": wanted.server.version, "start": begin.isoformat(),
+                               "cbsim": __version__})  # fmt: skip
     target: Sink
     where, at = sink, None
     if sink == "amqp":
@@ -83,26 +94,23 @@ def command(
                 exchanges=(topology.events, topology.raw),
             )
         )
-        target, where = Publisher(at.url, topology, at.tls), at.shown
+        confirmed = None if book is None else book.confirm
+        target = Publisher(at.url, topology, at.tls, on_confirmed=confirmed)
+        where = at.shown
     elif sink == "null":
         target = NullSink()
     elif sink.startswith("ndjson:"):
         target = NdjsonSink(sink.removeprefix("ndjson:"))
     else:
         raise CbsimError(f"sink {sink!r}: expected amqp, ndjson:PATH or null")
-    sink_of_run: Sink = target
-    if ledger is not None:
-        from cbsim.checks.ledger import Ledger, LedgerSink
-
-        sink_of_run = LedgerSink(target, Ledger(ledger, {"scenario": scenario}), counted=True)
-    begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
+    into = target if book is None else LedgerSink(target, book, counted=sink != "amqp")
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     console = Console(sys.stderr, scenario, where)
     try:
         with console:
-            report = run(wanted, sink_of_run, begin, count=count, on_progress=console.progress)
+            report = run(wanted, into, begin, count=count, on_progress=console.progress)
     finally:
-        sink_of_run.close()
+        into.close()
     console.summary(report, getattr(target, "republished", 0))
     if at is not None and not report.interrupted and (left := at.drain()):
         click.echo(f"{left:,} messages were left with consumers that took no more", err=True)

@@ -14,16 +14,21 @@ import click
 from cbsim.bus.connection import redacted
 from cbsim.bus.embedded import FAULTS, Faults
 from cbsim.bus.provider import Broker, provide
-from cbsim.cli.options import broker_options, given_password, scenario_names, tls_of
+from cbsim.cli.options import (
+    HEALTH_PORT,
+    broker_options,
+    given_password,
+    scenario_names,
+    tls_of,
+)
 from cbsim.errors import CbsimError
 from cbsim.report.endpoint import Endpoint, Health
 
 if TYPE_CHECKING:
     from cbsim.scenario.runner import Progress
 
-__all__ = ["HEALTH_PORT", "command"]
+__all__ = ["command"]
 
-HEALTH_PORT = 15004
 _PORT = 5004
 
 
@@ -162,6 +167,8 @@ def _say(at: Broker, scenario: str, seed: int, endpoint: str) -> None:
     parts = urlsplit(at.url)
     password = "as given" if at.secret else unquote(parts.password or "")
     subscribe = f"cbsim subscribe --broker {shlex.quote(at.shown)}"
+    if at.tls.ca_file:
+        subscribe += f" --ca-file {shlex.quote(at.tls.ca_file)}"
     if at.secret and given_password() is None:
         subscribe = f"CBSIM_PASSWORD=... {subscribe}"
     lines = {

@@ -34,7 +34,7 @@ class Faults(Protocol):
 class Health:
     """How a served bus stands; the counts are at most a second old."""
 
-    status: Literal["starting", "ready", "failed"]
+    status: Literal["starting", "ready"]
     scenario: str
     broker: str
     """Its URL, without a password."""

@@ -39,7 +39,7 @@ def run_endlessly(
                 replace(
                     progress,
                     sent=whole.sent + progress.sent,
-                    confirmed=progress.confirmed,
+                    confirmed=whole.confirmed + progress.confirmed,
                     total=None,
                 )
             )
@@ -48,9 +48,10 @@ def run_endlessly(
         lived = repeated(scenario).model_copy(update={"seed": scenario.seed + life})
         report = run(lived, sink, moment, on_progress=tell)
         whole.sent += report.sent
-        whole.confirmed = report.confirmed
+        whole.confirmed += report.confirmed
         whole.per_name += report.per_name
-        whole.lag, whole.behind = max(whole.lag, report.lag), report.behind
+        whole.lags.merge(report.lags)
+        whole.behind = report.behind
         whole.seconds = time.monotonic() - began
         if report.interrupted:
             whole.interrupted = True

@@ -1,24 +1,28 @@
-"""How a server puts a happening on the bus: a message of its own, part of a bundle, or both."""
+"""How a server puts happenings on the bus: each a message of its own, part of a bundle, or both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cbsim.wire import bundle
 from cbsim.wire.clock import epoch_seconds, from_filetime
 from cbsim.wire.message import (
-    EVENTS_EXCHANGE,
     JSON_TYPE,
     PROTOBUF_TYPE,
     RAW_EXCHANGE,
     ZIP_TYPE,
     Message,
+    columns,
 )
-from cbsim.world.effect import Happening
 from cbsim.world.estate import Sensor
-from cbsim.world.raw import environment
+from cbsim.world.happening import Happening
 
-__all__ = ["Exporter"]
+__all__ = ["BUNDLE", "Exporter"]
+
+_UNIX = 11_644_473_600_000
+"""Milliseconds from 1601 to 1970."""
+BUNDLE = "bundle"
+"""What a bundle is called where messages are counted by name."""
 
 
 class Exporter:
@@ -28,28 +32,38 @@ class Exporter:
         self._single, self._bundles = raw != "bundles", raw != "single"
         self._size, self._zipped = size, zipped
         self._open: dict[int, tuple[Sensor, list[bytes]]] = {}
-        self._environments: dict[int, bytes] = {}
 
-    def export(self, happening: Happening, moment: int) -> Iterator[Message]:
-        """The messages at that moment (FILETIME); a raw event may wait for its bundle."""
-        parts, sensor = happening.parts, happening.sensor
-        at = epoch_seconds(moment)
-        if parts is None or sensor is None:
-            yield Message(
-                EVENTS_EXCHANGE, happening.routing_key, JSON_TYPE, happening.body, timestamp=at
-            )
-            return
-        if self._single:
-            env = self._environments.get(sensor.id)
-            if env is None:
-                env = self._environments[sensor.id] = environment(sensor)
-            body = parts.before + env + parts.after
-            yield Message(EVENTS_EXCHANGE, happening.routing_key, PROTOBUF_TYPE, body, timestamp=at)
-        if self._bundles:
-            _, events = self._open.setdefault(sensor.id, (sensor, []))
-            events.append(parts.before + parts.after)
-            if len(events) >= self._size:
-                yield self._bundle(sensor.id, moment)
+    def export(
+        self, happenings: Sequence[Happening], moments: Sequence[int]
+    ) -> tuple[list[Message], list[str], Sequence[int]]:
+        """The messages at these moments (FILETIME), their names, and which happening each is of.
+
+        A raw event may wait for its bundle.
+        """
+        names, keys, pieces, sensors = zip(*happenings, strict=True)
+        single = columns(
+            keys,
+            [JSON_TYPE if sensor is None else PROTOBUF_TYPE for sensor in sensors],
+            map(b"".join, pieces),
+            [(at // 10_000 - _UNIX) / 1000 for at in moments],
+        )
+        if not self._bundles:
+            return single, [*names], range(len(single))
+        messages, named, positions = [], [], []
+        for at, (message, sensor) in enumerate(zip(single, sensors, strict=True)):
+            if sensor is None or self._single:
+                messages.append(message)
+                named.append(names[at])
+                positions.append(at)
+            if sensor is not None:
+                _, events = self._open.setdefault(sensor.id, (sensor, []))
+                env = sensor.env
+                events.append(b"".join([piece for piece in pieces[at] if piece is not env]))
+                if len(events) >= self._size:
+                    messages.append(self._bundle(sensor.id, moments[at]))
+                    named.append(BUNDLE)
+                    positions.append(at)
+        return messages, named, positions
 
     def rest(self, moment: int) -> Iterator[Message]:
         """The bundles that are not full yet."""

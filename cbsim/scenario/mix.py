@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import chain, islice
 from random import Random
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names, parse_broadcast
 from cbsim.errors import ScenarioError
-from cbsim.world.effect import Happening
+from cbsim.wire.event import stamps
+from cbsim.world.drawing import weighted
+from cbsim.world.happening import Happening
 from cbsim.world.world import World
 
 __all__ = ["Mix", "weights"]
 
-_BLOCK = 4096
+_LATER: Happening = ("", "", (), None)
 
 
 def weights(mix: Mapping[str, float], version: ServerVersion, broadcast: str) -> dict[str, float]:
@@ -57,50 +60,70 @@ class Mix:
     def __init__(
         self, world: World, shares: Mapping[str, float], rng: Random, *, cover: bool = False
     ) -> None:
-        self._world, self._rng = world, rng
+        self._world = world
         able = {name: weight for name, weight in shares.items() if world.can(name)}
         if not able:
             raise ScenarioError("mix: no endpoint of this estate does any of that")
-        self._names, self._weights = [*able], [*able.values()]
         self._owed: dict[str, int] = {}
         self._over: dict[str, int] = {}
-        first = [*self._names] if cover else []
+        first = [*able] if cover else []
         rng.shuffle(first)
-        self._picks = self._stream(first)
+        draw = weighted(rng, able)
+        self._picks = chain(first, iter(draw, None))
 
-    def next(self, now: int) -> Happening:
-        """The message for this moment (FILETIME)."""
-        name = next(self._picks)
-        if self._owed and self._over.get(name, 0) > 0:
-            for owed in self._owed:
-                if self._world.due(owed, now):
-                    self._settle(self._over, name)
-                    self._settle(self._owed, owed)
-                    name = owed
-                    break
-        happening = self._world.emit(name, now)
-        if happening is not None and happening.name == name:
-            return happening
+    def take(self, moments: Sequence[int]) -> list[Happening]:
+        """The messages for these moments (FILETIME), one each."""
+        world, over = self._world, self._over
+        makers, urgent, many = world.makers, world.urgent, world.turn()
+        varints, picked = stamps(moments), [*islice(self._picks, len(moments))]
+        places: dict[str, list[int]] = {name: [] for name in many}
+        later = {name: one.append for name, one in places.items()}
+        taken: list[Happening] = [_LATER] * len(picked)
+        for at, name in enumerate(picked):
+            if name in over:
+                name = self._repaid(name, moments[at])
+            if name in later:
+                # Most events follow from nothing, and nothing follows from them.
+                later[name](at)
+                continue
+            now, stamp = moments[at], varints[at]
+            happening = urgent.popleft()(now, stamp) if urgent else makers[name](now, stamp)
+            if happening is None or happening[0] != name:
+                happening = self._instead(name, happening, now, stamp)
+            taken[at] = happening
+        for name, ats in places.items():
+            if ats:
+                for at, happening in zip(ats, many[name](ats, moments, varints), strict=True):
+                    taken[at] = happening
+        return taken
+
+    def _repaid(self, name: str, now: int) -> str:
+        """For a name of which too many were sent, one that is owed and can be sent."""
+        for owed in self._owed:
+            if self._world.due(owed, now):
+                self._settle(self._over, name)
+                self._settle(self._owed, owed)
+                return owed
+        return name
+
+    def _instead(self, name: str, happening: Happening | None, now: int, stamp: bytes) -> Happening:
+        """What is sent at this moment where a name had to wait: its cause, or any other."""
         self._owed[name] = self._owed.get(name, 0) + 1
         for _ in range(8):
             if happening is not None:
                 break
             name = next(self._picks)
-            happening = self._world.emit(name, now)
+            happening = self._world.emit(name, now, stamp)
             if happening is None:
                 self._owed[name] = self._owed.get(name, 0) + 1
         while happening is None:
-            happening = self._world.emit(name, now, force=True)
-        if happening.name in self._owed:
-            self._settle(self._owed, happening.name)
+            happening = self._world.emit(name, now, stamp, force=True)
+        sent = happening[0]
+        if sent in self._owed:
+            self._settle(self._owed, sent)
         else:
-            self._over[happening.name] = self._over.get(happening.name, 0) + 1
+            self._over[sent] = self._over.get(sent, 0) + 1
         return happening
-
-    def _stream(self, first: list[str]) -> Iterator[str]:
-        yield from first
-        while True:
-            yield from self._rng.choices(self._names, self._weights, k=_BLOCK)
 
     @staticmethod
     def _settle(account: dict[str, int], name: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import count, repeat
 from math import pi, sin
+from operator import truediv
 from random import Random
 
 from cbsim.errors import ScenarioError
@@ -59,10 +61,7 @@ def constant(rate: float) -> Profile:
     """Evenly spaced; the n-th message is due at n / rate, so that nothing adds up."""
 
     def moments(_: Random) -> Iterator[float]:
-        number = 0
-        while True:
-            yield number / rate
-            number += 1
+        return map(truediv, count(), repeat(rate))
 
     return moments
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from random import Random
+from datetime import datetime
 
 from cbsim.bus.sink import Sink
 from cbsim.scenario import rate as rates
-from cbsim.scenario.export import Exporter
-from cbsim.scenario.mix import Mix, weights
-from cbsim.scenario.model import Injection, Phase, RateModel, Scenario
-from cbsim.wire.clock import TICKS, filetime
-from cbsim.wire.message import Message
-from cbsim.world.estate import Estate, EstateSize
-from cbsim.world.world import Latency, Server, World
+from cbsim.scenario.lag import Lags
+from cbsim.scenario.model import Phase, Scenario
+from cbsim.scenario.stream import Batch, Stream
 
-__all__ = ["FIXED_START", "Progress", "Report", "messages", "run"]
+__all__ = ["Progress", "Report", "few_collections", "run"]
 
-FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
-"""When the clock inside messages starts if the sink is no broker."""
+_QUANTUM = 0.001
+"""Seconds that the loop sleeps at least: what came due meanwhile goes out together."""
+
+_YOUNG = 20_000
+"""How many new objects the collector of garbage waits for during a run."""
 
 
 @dataclass(slots=True)
@@ -33,12 +34,17 @@ class Report:
     confirmed: int = 0
     seconds: float = 0.0
     per_name: Counter[str] = field(default_factory=Counter)
-    lag: float = 0.0
-    """The most it ever was behind schedule, in seconds."""
+    lags: Lags = field(default_factory=Lags)
+    """How far behind schedule messages were handed over."""
     behind: float = 0.0
     """How far it was behind at its end, in seconds."""
     interrupted: bool = False
     error: str | None = None
+
+    @property
+    def lag(self) -> float:
+        """The most it ever was behind schedule, in seconds."""
+        return self.lags.worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,85 +57,10 @@ class Progress:
     rate: float
     """Messages sent in the last second."""
     asked: float | None
-    """Messages that were due in that second; None at `max`."""
+    """Messages a second that are due around now; None at `max`."""
     lag: float
     total: float | None
     """How much of the run is done, 0 to 1, when that is known."""
-
-
-Timed = tuple[float | None, Message, str, str]
-"""Seconds after the start at which it is due (None: at once), message, name, phase."""
-
-
-def messages(scenario: Scenario, start: datetime, count: int | None = None) -> Iterator[Timed]:
-    """Every message of a scenario in order; the same scenario and start give the same bytes."""
-    estate = Estate(
-        EstateSize(
-            sensors=scenario.estate.sensors,
-            binaries=scenario.estate.binaries,
-            groups=scenario.estate.groups,
-            os_mix=scenario.estate.os.model_dump(),
-            spread=scenario.estate.spread,
-        ),
-        scenario.seed,
-    )
-    wanted = scenario.server
-    server = Server(
-        wanted.version, wanted.dialect, wanted.name, Latency(**wanted.latency.model_dump())
-    )
-    shares = [weights(phase.mix, wanted.version, wanted.broadcast) for phase in scenario.phases]
-    published = frozenset(name for share in shares for name in share)
-    origin = filetime(start)
-    world = World(estate, server, published, scenario.seed, origin)
-    _check(scenario, world)
-    exporter = Exporter(wanted.raw, wanted.bundle, zipped=wanted.zipped)
-    began, sent = 0.0, 0
-    for number, (phase, share) in enumerate(zip(scenario.phases, shares, strict=True)):
-        rng = Random(f"{scenario.seed}:phase:{number}")
-        mix = Mix(world, share, rng, cover=phase.cover)
-        pending = sorted(phase.inject, key=lambda injection: injection.at)
-        unpaced = phase.rate == rates.MAX
-        at = 0.0
-        for done, at in enumerate(profile(phase)(rng)):
-            if phase.count is not None and done >= phase.count:
-                break
-            if phase.duration is not None and at >= phase.duration and not unpaced:
-                break
-            moment = origin + int((began + at) * TICKS)
-            while pending and pending[0].at <= at:
-                _inject(world, pending.pop(0), moment)
-            happening = mix.next(moment)
-            due = None if unpaced else began + at
-            for message in exporter.export(happening, moment):
-                yield due, message, happening.name, phase.name
-                sent += 1
-                if count is not None and sent >= count:
-                    return
-        # A phase lasts as long as it says, even if its last message comes before its end.
-        began += phase.duration if phase.duration is not None and not unpaced else at
-    for message in exporter.rest(origin + int(began * TICKS)):
-        yield None, message, "bundle", scenario.phases[-1].name
-
-
-def profile(phase: Phase) -> rates.Profile:
-    """When the messages of a phase are due."""
-    rate = phase.rate
-    if rate == rates.MAX:
-        return rates.constant(rates.NOMINAL)
-    if not isinstance(rate, RateModel):
-        assert isinstance(rate, float | int)
-        return rates.constant(rate)
-    if rate.poisson is not None:
-        return rates.poisson(rate.poisson)
-    if rate.ramp is not None:
-        length = phase.duration or 60.0
-        return rates.varying(rates.ramp(rate.ramp.start, rate.ramp.end, length))
-    if rate.sine is not None:
-        return rates.varying(rates.sine(rate.sine.mean, rate.sine.amplitude, rate.sine.period))
-    if rate.burst is not None:
-        it = rate.burst
-        return rates.varying(rates.burst(it.base, it.peak, it.every, it.length))
-    return rates.varying(rates.steps([(step.length, step.rate) for step in rate.steps or ()]))
 
 
 def run(
@@ -144,82 +75,104 @@ def run(
 
     A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed.
     """
-    report = Report()
-    stream = messages(scenario, start, count)
-    phases = {phase.name: phase for phase in scenario.phases}
-    known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
-    length = sum(filter(None, known)) if all(known) and len(known) == len(phases) else None
-    first = next(stream, None)
-    began = told = time.monotonic()
-    told_sent = due_sent = 0
-    phase_began: dict[str, float] = {}
-    skip: str | None = None
-    per_name = report.per_name
+    with few_collections():
+        return _Run(scenario, sink, start, count, on_progress).report
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Look for garbage in cycles less often: messages are in none, and there are very many."""
+    before = gc.get_threshold()
+    gc.set_threshold(_YOUNG, *before[1:])
     try:
-        while first is not None:
-            due, message, name, phase_name = first
-            now = time.monotonic()
-            if due is not None:
-                ahead = began + due - now
-                if ahead > 0.0005:
-                    time.sleep(ahead)
-                    now += ahead
-                elif -ahead > report.lag:
-                    report.lag = -ahead
-                report.behind = max(0.0, -ahead)
-                due_sent += 1
-            else:
-                limit = phases[phase_name].duration
-                if limit is not None and phases[phase_name].rate == rates.MAX:
-                    opened = phase_began.setdefault(phase_name, now)
-                    if now - opened >= limit:
-                        skip = phase_name
-            if skip is not None:
-                if phase_name == skip and due is None and name != "bundle":
-                    if phase_name == scenario.phases[-1].name:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+class _Run:
+    def __init__(
+        self,
+        scenario: Scenario,
+        sink: Sink,
+        start: datetime,
+        count: int | None,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._sink, self._count, self._on_progress = sink, count, on_progress
+        self.report = report = Report()
+        known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
+        whole = all(known) and len(known) == len(scenario.phases)
+        self._length = sum(filter(None, known)) if whole else None
+        stream = Stream(scenario, start)
+        self._began = self._told = time.monotonic()
+        self._told_sent = 0
+        self._confirmed_before = sink.confirmed
+        self._in_hand: list[str] = []
+        """The names of what is being handed over."""
+        try:
+            for batches in stream.phases(count):
+                opened = time.monotonic()
+                for batch in batches:
+                    if batch.dues is not None:
+                        self._on_schedule(batch, batch.dues)
+                    elif _is_over(batch.phase, time.monotonic() - opened):
                         break
-                    first = next(stream, None)
-                    continue
-                skip = None
-            sink.publish(message)
-            report.sent += 1
-            per_name[name] += 1
-            if now - told >= 1.0:
-                passed = now - told
-                done = (
-                    (now - began) / length if length else (report.sent / count if count else None)
-                )
-                on_progress(
-                    Progress(phase_name, report.sent, sink.confirmed,
-                             (report.sent - told_sent) / passed,
-                             None if due is None else due_sent / passed, report.behind, done)
-                )  # fmt: skip
-                told, told_sent, due_sent = now, report.sent, 0
-            first = next(stream, None)
-    except KeyboardInterrupt:
-        report.interrupted = True
-    sink.flush()
-    report.confirmed = sink.confirmed
-    report.seconds = time.monotonic() - began
-    return report
+                    else:
+                        self._hand_over(batch, 0, len(batch.messages))
+        except KeyboardInterrupt:
+            report.interrupted = True
+        sink.flush()
+        report.confirmed = sink.confirmed - self._confirmed_before
+        if report.confirmed > report.sent:
+            # An interrupt came while a batch was half handed over.
+            report.per_name.update(self._in_hand[: report.confirmed - report.sent])
+            report.sent = report.confirmed
+        report.seconds = time.monotonic() - self._began
+
+    def _on_schedule(self, batch: Batch, dues: list[float]) -> None:
+        at, end = 0, len(dues)
+        while at < end:
+            now = time.monotonic()
+            upto = bisect_right(dues, now - self._began, at)
+            if upto == at:
+                ahead = max(self._began + dues[at] - now, _QUANTUM)
+                time.sleep(min(ahead, max(self._told + 1.0 - now, _QUANTUM)))
+                self._tell(batch, time.monotonic())
+                continue
+            self._hand_over(batch, at, upto)
+            self.report.lags.add(time.monotonic() - self._began, dues, at, upto)
+            at = upto
+        self.report.behind = max(0.0, time.monotonic() - self._began - dues[-1])
+
+    def _hand_over(self, batch: Batch, at: int, upto: int) -> None:
+        whole = at == 0 and upto == len(batch.messages)
+        self._in_hand = batch.names if whole else batch.names[at:upto]
+        self._sink.publish_many(batch.messages if whole else batch.messages[at:upto])
+        self.report.sent += upto - at
+        self.report.per_name.update(self._in_hand)
+        self._tell(batch, time.monotonic())
+
+    def _tell(self, batch: Batch, now: float) -> None:
+        passed = now - self._told
+        if passed < 1.0:
+            return
+        report, dues, asked = self.report, batch.dues, None
+        if dues is not None and dues[-1] > dues[0]:
+            asked = (len(dues) - 1) / (dues[-1] - dues[0])
+        done = None
+        if self._length:
+            done = (now - self._began) / self._length
+        elif self._count:
+            done = report.sent / self._count
+        rate = (report.sent - self._told_sent) / passed
+        self._on_progress(
+            Progress(batch.phase.name, report.sent, self._sink.confirmed - self._confirmed_before,
+                     rate, asked, report.behind, done)
+        )  # fmt: skip
+        self._told, self._told_sent = now, report.sent
 
 
-def _check(scenario: Scenario, world: World) -> None:
-    for phase in scenario.phases:
-        for injection in phase.inject:
-            if injection.hit is not None:
-                world.sensor(injection.hit.sensor)
-                world.report(injection.hit.report)
-            if injection.ransomware is not None:
-                world.sensor(injection.ransomware.sensor)
-
-
-def _inject(world: World, injection: Injection, moment: int) -> None:
-    if injection.hit is not None:
-        feed, report = world.report(injection.hit.report)
-        world.hit(world.sensor(injection.hit.sensor), feed, report, moment)
-    elif injection.ransomware is not None:
-        ransomware = injection.ransomware
-        world.infect(world.sensor(ransomware.sensor), ransomware.files, moment)
-    elif injection.spread is not None:
-        world.spread(moment, injection.spread.sensors)
+def _is_over(phase: Phase, seconds: float) -> bool:
+    """Whether a phase at `max` has lasted as long as it should."""
+    return phase.rate == rates.MAX and phase.duration is not None and seconds >= phase.duration

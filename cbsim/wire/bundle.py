@@ -15,6 +15,8 @@ __all__ = ["BUNDLE_LIMIT", "join", "members", "split", "zipped"]
 BUNDLE_LIMIT = 64 * 1024 * 1024
 """How many bytes a bundle may unpack to before `members` refuses it."""
 
+_LEVEL = 2
+"""Of deflate: half the time of the usual 6, for a tenth more bytes."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -45,8 +47,7 @@ def zipped(name: str, run: bytes, moment: datetime) -> bytes:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
         info = zipfile.ZipInfo(name, moment.timetuple()[:6])
-        info.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(info, run)
+        archive.writestr(info, run, zipfile.ZIP_DEFLATED, _LEVEL)
     return body.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cbsim.errors import WireError
 
@@ -47,8 +48,12 @@ def epoch_seconds(ticks: int) -> float:
 
 def iso_time(ticks: int) -> str:
     """ISO 8601 with milliseconds: `2014-08-08T15:15:42.193Z`."""
-    moment = from_filetime(ticks)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{_to_the_second(ticks // TICKS)}.{ticks // 10_000 % 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _to_the_second(seconds: int) -> str:
+    return f"{from_filetime(seconds * TICKS):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_iso_time(text: str) -> int:

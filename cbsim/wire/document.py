@@ -1,114 +1,109 @@
-"""JSON notifications: facts in Python's own types become the shapes of a server and dialect."""
+"""JSON notifications: text with holes, so that only what varies is written each time.
+
+A fact is the text that stands in the JSON: digits for a number, `true` or `false`, and for a string
+what stands between its quotes. The shape a server and dialect give a field is around the hole.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 
 import orjson
 
-from cbsim.catalog import Dialect, Field, Form, Kind, Notification, ServerVersion, Shape
-from cbsim.wire.clock import display_time, parse_iso_time
+from cbsim.catalog import Dialect, Field, Kind, Notification, Shape
 
-__all__ = ["Facts", "Renderer"]
+__all__ = ["Facts", "Template", "structure", "text"]
 
-Facts = Mapping[str, object]
-"""Field names and their values as plain int, float, bool, str, list and dict; a family such as
-`watchlist_<id>` stands under its pattern with a dict of the real names."""
-
-_Writer = Callable[[object], object]
+Facts = Mapping[str, bytes]
+"""Texts by field name. Objects come in the three shapes that `structure` gives. A family such as
+`watchlist_<id>` stands under its pattern, as whole members, each behind a comma."""
 
 
-class Renderer:
-    """Writes one notification as servers of one version and dialect do.
-
-    A field is written when its facts are there and that server, dialect and form know it.
-    """
-
-    def __init__(
-        self, notification: Notification, dialect: Dialect, version: ServerVersion, form: int = 0
-    ) -> None:
-        known = notification.written(notification.forms[form], dialect, version)
-        self._message = _plan(notification, known.fields, dialect)
-        self._document = _plan(notification, known.documents, dialect)
-        self.form: Form = known
-
-    def message(self, facts: Facts, documents: Iterable[Mapping[str, object]] = ()) -> bytes:
-        """The body: compact JSON in UTF-8. `documents` come from `document`."""
-        fields = _write(self._message, facts)
-        if self._document:
-            fields["docs"] = list(documents)
-        return orjson.dumps(fields)
-
-    def document(self, facts: Facts) -> dict[str, object]:
-        """One document for `docs`."""
-        return _write(self._document, facts)
+def text(value: str) -> bytes:
+    """A string as it stands between quotes."""
+    return orjson.dumps(value)[1:-1]
 
 
-_Plan = tuple[tuple[str, _Writer | None, bool], ...]
-
-
-def _plan(notification: Notification, fields: tuple[Field, ...], dialect: Dialect) -> _Plan:
-    return tuple(
-        (field.name, _writer(field, notification.shapes(field, dialect)[0]), field.is_family)
-        for field in fields
-        if field.domain.kind is not Kind.DOCUMENTS
-    )
-
-
-def _write(plan: _Plan, facts: Facts) -> dict[str, object]:
-    fields: dict[str, object] = {}
-    for name, write, family in plan:
-        if name in facts:
-            value = facts[name]
-            if family:
-                for member, one in value.items():  # type: ignore[attr-defined]
-                    fields[member] = one if write is None else write(one)
-            else:
-                fields[name] = value if write is None else write(value)
-    return fields
-
-
-def _writer(field: Field, shape: Shape) -> _Writer | None:
-    kind = field.domain.kind
-    if shape is Shape.DIGITS:
-        return _digits
-    if shape is Shape.INTEGER and field.domain.maximum == 2**32 - 1:
-        return _int32
-    if shape is Shape.ARRAY and kind is Kind.TEXT:
-        return _list
-    if shape is Shape.STRING and kind is Kind.TEXT:
-        return _first
-    return _WRITERS.get(shape)
-
-
-def _digits(value: object) -> object:
-    return value if value is None else str(value)
-
-
-def _int32(value: object) -> object:
-    # 0x800B0100 does not fit the table's int32: as signed it does.
-    assert isinstance(value, int)
-    return value - 2**32 if value > 2**31 - 1 else value
-
-
-def _list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _first(value: object) -> object:
-    return (value[0] if value else "") if isinstance(value, list) else value
-
-
-def _texts(value: object) -> object:
-    assert isinstance(value, dict)
-    return {
+def structure(name: str, value: Mapping[str, object]) -> dict[str, bytes]:
+    """The facts of a field that holds an object."""
+    plain = orjson.dumps(value)
+    texts = {
         key: one if isinstance(one, str | list) else str(one).lower() for key, one in value.items()
+    }
+    return {
+        name: plain,
+        f"{name} {Shape.TEXTS}": orjson.dumps(texts),
+        f"{name} {Shape.JSON}": text(plain.decode()),
     }
 
 
-_WRITERS: dict[Shape, _Writer] = {
-    Shape.TRUTH: lambda value: "true" if value else "false",
-    Shape.TEXTS: _texts,
-    Shape.JSON: lambda value: orjson.dumps(value).decode(),
-    Shape.DISPLAY: lambda value: display_time(parse_iso_time(str(value))),
-}
+class Template:
+    """A notification or a document, as servers of one dialect write it.
+
+    A field is written when its facts are there the first time that the template is filled.
+    """
+
+    def __init__(
+        self, notification: Notification, fields: Iterable[Field], dialect: Dialect,
+        constant: Facts | None = None,
+    ) -> None:  # fmt: skip
+        self._notification, self._fields, self._dialect = notification, tuple(fields), dialect
+        self._constant: Facts = constant or {}
+        self._text = b""
+        self._holes: Callable[[Facts], object] | None = None
+
+    def fresh(self) -> Template:
+        """The same, not filled yet."""
+        return Template(self._notification, self._fields, self._dialect, self._constant)
+
+    def fill(self, facts: Facts) -> bytes:
+        """The JSON object."""
+        if self._holes is None:
+            self._compile(facts)
+            assert self._holes is not None
+        return self._text % self._holes(facts)
+
+    def _compile(self, facts: Facts) -> None:
+        members, holes = [], []
+        for field in self._fields:
+            shape = self._notification.shapes(field, self._dialect)[0]
+            name = _fact(field, shape)
+            if name in self._constant:
+                hole = self._constant[name].replace(b"%", b"%%")
+            elif name in facts:
+                hole = b"%b"
+                holes.append(name)
+            else:
+                continue
+            if field.is_family:
+                members.append(hole)
+            else:
+                before, behind = _around(field, shape)
+                comma = b"," if members else b""
+                members.append(comma + b'"%b":' % field.name.encode() + before + hole + behind)
+        self._text = b"{" + b"".join(members) + b"}"
+        self._holes = itemgetter(*holes) if holes else lambda _: ()
+
+
+def _fact(field: Field, shape: Shape) -> str:
+    """Under which name the facts have a field in that shape."""
+    if shape in (Shape.TEXTS, Shape.JSON):
+        return f"{field.name} {shape}"
+    if shape is Shape.INTEGER and field.domain.maximum == 2**32 - 1:
+        # 0x800B0100 does not fit the table's int32: as signed it does.
+        return f"{field.name} int32"
+    return field.name
+
+
+def _around(field: Field, shape: Shape) -> tuple[bytes, bytes]:
+    """What stands before and behind a fact in that shape."""
+    if shape in (Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, Shape.DISPLAY):
+        return b'"', b'"'
+    if shape is Shape.ARRAY and field.domain.kind is Kind.TEXT and field.name not in _LISTS:
+        return b'["', b'"]'
+    return (b"[", b"]") if shape is Shape.ARRAY else (b"", b"")
+
+
+_LISTS = frozenset(("watchlists", "highlights", "other_hostnames", "docs"))
+"""Fields whose facts are the whole inside of a list."""

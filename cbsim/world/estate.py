@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
-from cbsim.catalog import DIGSIG_RESULTS
-from cbsim.world.vocabulary import FEEDS, MODULES, PROGRAMS, WATCHLISTS, Program
+from cbsim.wire.event import text_field
+from cbsim.world.software import Binary, Software
+from cbsim.world.vocabulary import FEEDS, WATCHLISTS
 
 if TYPE_CHECKING:
     from faker import Faker
 
-__all__ = ["Binary", "Estate", "EstateSize", "Feed", "Report", "Sensor", "Watchlist"]
+__all__ = ["Estate", "EstateSize", "Feed", "Report", "Sensor", "User", "Watchlist"]
 
-_OS_NAMES = {"windows": "Windows", "linux": "Linux", "osx": "Osx"}
 _GROUPS = ("Default Group", "Workstations", "Servers", "Finance", "Engineering", "Build Farm",
            "Executives", "Laboratory", "Branch Office", "Contractors")  # fmt: skip
 
@@ -37,7 +36,7 @@ class EstateSize:
     """How many endpoints a new binary comes to, on average."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class User:
     """An account and its security identifier."""
 
@@ -46,8 +45,13 @@ class User:
     """As events name it: `DOMAIN\\user`, or `user` on POSIX."""
     sid: str
 
+    @cached_property
+    def fields(self) -> bytes:
+        """`process.uid` and `username`."""
+        return text_field(14, self.sid) + text_field(15, self.account)
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Sensor:
     """One endpoint."""
 
@@ -63,33 +67,8 @@ class Sensor:
     """The last pid it gave to a process."""
     booted: int = 0
     """FILETIME of its start; set when the world begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """A file that can be run or loaded. `md5` is upper-case hex."""
-
-    md5: str
-    sha256: bytes
-    path: str
-    os: str
-    size: int
-    executable: bool
-    company: str
-    product: str
-    description: str
-    version: str
-    digsig: str
-    comments: str
-    private_build: str
-    issuer: str
-    icon: bytes
-    program: Program | None = None
-
-    @property
-    def filename(self) -> str:
-        """The last part of its path."""
-        return self.path.replace("\\", "/").rpartition("/")[2]
+    env: bytes = b""
+    """The `env` field of its events, once one was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +113,6 @@ class Estate:
         faker.seed_instance(seed)
         rng = Random(f"{seed}:estate")
         self._names = [faker.unique.user_name() for _ in range(min(400, max(20, size.sensors)))]
-        self._companies = [faker.company() for _ in range(40)]
         self._words = [faker.word() for _ in range(120)]
         self.hosts = [f"{prefix}.{faker.domain_name()}" for prefix in ("www", "cdn", "api") * 20]
         self.addresses = [faker.ipv4_public() for _ in range(100)]
@@ -145,27 +123,30 @@ class Estate:
             f"Group {number}" for number in range(len(self.groups) + 1, size.groups + 1)
         ]
         self.sensors = self._sensors(rng)
-        self.programs = {
-            os: [self._program(program, os) for program in PROGRAMS[os]] for os in PROGRAMS
-        }
-        self.libraries = {os: [self._library(path, os) for path in MODULES[os]] for os in MODULES}
+        self.software = Software(seed, [faker.company() for _ in range(40)], self._words)
+        self.programs, self.libraries = self.software.programs, self.software.libraries
         self.feeds = [self._feed(number, faker, rng) for number in range(len(FEEDS))]
+        self.feeds_of = {
+            ioc_type: [feed for feed in self.feeds if feed.ioc_type == ioc_type]
+            for ioc_type in {feed.ioc_type for feed in self.feeds}
+        }
         self.watchlists = [Watchlist(i, *row) for i, row in enumerate(WATCHLISTS, 2)]
-        self.minted = lru_cache(maxsize=4096)(self._minted)
-        """A third-party binary for an operating system, by number."""
-        self.system_file = lru_cache(maxsize=64)(lambda os, path: self._library(path, os))
-        """A file of the operating system, by its path."""
+        self._by_name = {watchlist.name: watchlist for watchlist in self.watchlists}
 
     @property
     def systems(self) -> frozenset[str]:
         """The operating systems that some sensor runs."""
         return frozenset(sensor.os for sensor in self.sensors)
 
+    def watchlist(self, name: str) -> Watchlist:
+        """The watchlist of that name."""
+        return self._by_name[name]
+
     def library(self, os: str, number: int) -> Binary:
         """One of the estate's libraries for an operating system; any number will do."""
         known = self.libraries[os]
         number %= max(len(known), self.size.binaries)
-        return known[number] if number < len(known) else self.minted(os, number)
+        return known[number] if number < len(known) else self.software.minted(os, number)
 
     def _sensors(self, rng: Random) -> list[Sensor]:
         names, weights = [*self.size.os_mix], [*self.size.os_mix.values()]
@@ -200,61 +181,6 @@ class Estate:
                 )
             )
         return sensors
-
-    def _program(self, program: Program, os: str) -> Binary:
-        return self._binary(os, program.path, program.company, program.product, program=program)
-
-    def _library(self, path: str, os: str) -> Binary:
-        company = {"windows": "Microsoft Corporation", "osx": "Apple Inc."}.get(os, "")
-        product = "Microsoft® Windows® Operating System" if os == "windows" else "System"
-        return self._binary(os, path, company, product)
-
-    def _minted(self, os: str, number: int) -> Binary:
-        rng = Random(f"{self.seed}:{os}:{number}")
-        company, word = rng.choice(self._companies), rng.choice(self._words)
-        folder = company.split()[0].strip(",").lower()
-        executable = rng.random() < 0.2
-        path = {
-            "windows": rf"c:\program files\{folder}\{word}{number}"
-            + (".exe" if executable else ".dll"),
-            "linux": f"/opt/{folder}/lib{word}-{number}.so",
-            "osx": f"/library/{folder}/lib{word}.{number}.dylib",
-        }[os]
-        return self._binary(os, path, company, f"{folder.title()} {word.title()}")
-
-    def _binary(
-        self, os: str, path: str, company: str, product: str, program: Program | None = None
-    ) -> Binary:
-        rng = Random(f"{self.seed}:{path}")
-        windows = os == "windows"
-        major = rng.randrange(1, 12)
-        version = f"{major}.{rng.randrange(10)}.{rng.randrange(20000)}.{rng.randrange(20000)}"
-        microsoft = company == "Microsoft Corporation"
-        odds = [90, 6, 1, 1, 2, 1, 1, 0.5] if company and os != "linux" else [0, 1] + [0] * 6
-        name = path.replace("\\", "/").rpartition("/")[2]
-        stem = name.partition(".")[0]
-        return Binary(
-            md5=hashlib.md5(f"{self.seed}:{path}".encode(), usedforsecurity=False)
-            .hexdigest()
-            .upper(),
-            sha256=hashlib.sha256(f"{self.seed}:{path}".encode()).digest(),
-            path=path,
-            os=_OS_NAMES[os],
-            size=512 * int(rng.lognormvariate(6, 1.3) + 8),
-            executable=program is not None or name.endswith(".exe"),
-            company=company,
-            product=product,
-            description=f"{product} {stem}" if not microsoft else f"{stem.title()} Module",
-            version=version + (" (winblue_ltsb.150928-1002)" if microsoft and windows else ""),
-            digsig=rng.choices(tuple(DIGSIG_RESULTS), odds)[0],
-            comments=f"{product} component" if rng.random() < 0.12 else "",
-            private_build=f"build {rng.randrange(10**4)}" if rng.random() < 0.08 else "",
-            issuer="Microsoft Windows Production PCA 2011" if rng.random() < 0.42 else "",
-            icon=b"\x89PNG\r\n\x1a\n" + rng.randbytes(rng.randrange(800, 6000))
-            if rng.random() < 0.17
-            else b"",
-            program=program,
-        )
 
     def _feed(self, number: int, faker: Faker, rng: Random) -> Feed:
         threat = FEEDS[number]

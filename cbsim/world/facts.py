@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
-from cbsim.wire.clock import TICKS, epoch_seconds, iso_time
-from cbsim.wire.identity import UNKNOWN_PARENT_MD5, store_path, unique_id
-from cbsim.world.estate import Binary, Feed, Report, Sensor, Watchlist
-from cbsim.world.process import Process
+from cbsim.wire.clock import iso_time
+from cbsim.wire.document import text
+from cbsim.wire.identity import UNKNOWN_PARENT_MD5
+from cbsim.world.estate import Feed, Report, Sensor, Watchlist
+from cbsim.world.process import Image, Process
+from cbsim.world.software import Binary, Product
 
 __all__ = [
-    "FactValues",
+    "NO_SCORES",
+    "Known",
     "alert",
-    "arrival",
     "binary_document",
+    "by_feed",
+    "by_report",
+    "by_watchlist",
     "feed_hit",
-    "moment",
+    "of_binary",
+    "of_product",
+    "of_sensor",
     "process_document",
     "scores",
     "segment_of",
-    "watchlist_hit",
+    "watchlist_member",
 ]
 
-FactValues = dict[str, object]
+Known = dict[str, bytes]
+"""Facts, as `cbsim.wire.document` has them."""
+
+_OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
+_UNKNOWN = UNKNOWN_PARENT_MD5.encode()
+NO_SCORES: Known = {f"alliance_{what}_<feed>": b"" for what in ("score", "link", "data", "updated")}
+"""A document that no feed's report matched."""
 
 
 def segment_of(process: Process) -> int:
@@ -33,196 +47,226 @@ def segment_of(process: Process) -> int:
     return 1 + (events + process.netconn_count) // 10_000
 
 
-def process_document(process: Process, version: ServerVersion, rng: Random) -> FactValues:
+def process_document(process: Process, version: ServerVersion, rng: Random) -> Known:
     """A process as the data store holds it."""
     segment, digits = segment_of(process), version.segment_digits
-    facts: FactValues = {
-        "childproc_count": process.childproc_count,
-        "cmdline": process.cmdline,
-        "crossproc_count": process.crossproc_count,
-        "emet_count": 0,
-        "filemod_count": process.filemod_count,
-        "group": process.sensor.group,
-        "host_type": process.sensor.host_type,
-        "hostname": process.sensor.hostname,
-        "id": process.key,
-        "last_update": iso_time(process.last_update),
-        "modload_count": process.modload_count,
-        "netconn_count": process.netconn_count,
-        "os_type": process.sensor.os,
-        "path": process.path,
-        "process_md5": process.binary.md5.lower(),
-        "process_name": process.name,
-        "process_pid": process.pid,
-        "processblock_count": 0,
-        "regmod_count": process.regmod_count,
-        "segment_id": segment,
-        "sensor_id": process.sensor.id,
-        "start": iso_time(process.create_time),
-        "unique_id": unique_id(process.key, segment, digits),
-        "username": process.user.account,
-        "interface_ip": ipv4_to_signed(process.sensor.ip),
-        "comms_ip": ipv4_to_signed(process.sensor.comms_ip),
+    key, parent = process.key.encode(), process.parent
+    assert parent is not None
+    guid = parent.guid - (1 << 64 if parent.guid >> 63 else 0)
+    image, parent_image = _of_image(process.image), _of_image(parent.image)
+    known = _of_sensor_document(process.sensor) | image
+    known["childproc_count"] = b"%d" % process.childproc_count
+    known["cmdline"] = text(process.cmdline)
+    known["crossproc_count"] = b"%d" % process.crossproc_count
+    known["filemod_count"] = b"%d" % process.filemod_count
+    known["id"] = key
+    known["last_update"] = iso_time(process.last_update).encode()
+    known["modload_count"] = b"%d" % process.modload_count
+    known["netconn_count"] = b"%d" % process.netconn_count
+    known["process_pid"] = b"%d" % process.pid
+    known["regmod_count"] = b"%d" % process.regmod_count
+    known["segment_id"] = b"%d" % segment
+    known["start"] = iso_time(process.create_time).encode()
+    known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
+    known["username"] = text(process.user.account)
+    known["parent_id"] = b"%d" % guid
+    # Half of the time the data store does not know the parent's binary (wire: Dialects).
+    known["parent_md5"] = parent_image["process_md5"] if rng.random() < 0.5 else _UNKNOWN
+    known["parent_name"] = parent_image["process_name"]
+    known["parent_pid"] = b"%d" % parent.pid
+    known["parent_unique_id"] = b"%b-%0*x" % (parent.key.encode(), digits, segment_of(parent))
+    return known
+
+
+@lru_cache(maxsize=1024)
+def _of_sensor_document(sensor: Sensor) -> Known:
+    return {
+        "emet_count": b"0",
+        "processblock_count": b"0",
+        "group": text(sensor.group),
+        "host_type": sensor.host_type.encode(),
+        "hostname": sensor.hostname.encode(),
+        "os_type": sensor.os.encode(),
+        "sensor_id": b"%d" % sensor.id,
+        "interface_ip": b"%d" % ipv4_to_signed(sensor.ip),
+        "comms_ip": b"%d" % ipv4_to_signed(sensor.comms_ip),
     }
-    parent = process.parent
-    if parent is not None:
-        # Half of the time the data store does not know the parent's binary (wire: Dialects).
-        known = rng.random() < 0.5
+
+
+@lru_cache(maxsize=1024)
+def _of_image(image: Image) -> Known:
+    return {
+        "path": text(image.path),
+        "process_md5": image.md5.encode(),
+        "process_name": text(image.name),
+    }
+
+
+def of_binary(binary: Binary) -> Known:
+    """A binary as messages about its arrival know it."""
+    md5, size = binary.hex.encode(), b"%d" % binary.size
+    return {
+        "md5": md5,
+        "size": size,
+        "compressed_size": b"%d" % (binary.size * 2 // 5 + 120),
+        "file_path": b"/var/cb/data/modulestore/%b/%b/%b.zip" % (md5[:3], md5[3:6], md5),
+        "node_id": b"0",
+        "watchlists": b"{}",
+    }
+
+
+@lru_cache(maxsize=1024)
+def of_product(product: Product, version: ServerVersion) -> tuple[frozenset[str], Known]:
+    """What the data store holds of every binary of a product, and which facts those are."""
+    code = DIGSIG_RESULTS[product.digsig]
+    facts: Known = {
+        "cb_version": b"%d" % version.document_version,
+        "digsig_result": text(product.digsig),
+        "digsig_result_code": b"%d" % code,
+        "digsig_result_code int32": b"%d" % (code - 2**32 if code >= 2**31 else code),
+        "is_64bit": b"true",
+        "is_executable_image": b"true" if product.executable else b"false",
+        "os_type": product.os.encode(),
+        "signed": text(product.digsig),
+        "watchlists": b"",
+    }
+    if product.os == "Windows":
+        trademark = f"{product.name} is a trademark of {product.company}."
         facts |= {
-            "parent_id": parent.guid,
-            "parent_md5": parent.binary.md5.lower() if known else UNKNOWN_PARENT_MD5,
-            "parent_name": parent.name,
-            "parent_pid": parent.pid,
-            "parent_unique_id": unique_id(parent.key, segment_of(parent), digits),
+            "company_name": text(product.company),
+            "file_version": text(product.version),
+            "legal_copyright": text(product.copyright),
+            "legal_trademark": text(trademark),
+            "product_desc": text(product.name),
+            "product_name": text(product.name),
+            "product_version": text(product.product_version),
         }
-    return facts
+        facts |= {"comments": text(product.comments)} if product.comments else {}
+        facts |= {"private_build": text(product.private_build)} if product.private_build else {}
+    if product.digsig != "Unsigned":
+        facts["digsig_publisher"] = text(product.company)
+        facts["digsig_sign_time"] = b"2015-09-29T14:46:00.000Z"
+        if product.issuer:
+            facts |= {
+                "digsig_issuer": text(product.issuer),
+                "digsig_subject": text(product.company),
+                "digsig_prog_name": text(product.name),
+            }
+    return frozenset(facts), facts
 
 
-def binary_document(
-    binary: Binary, sensor: Sensor, first_seen: int, hosts: int, version: ServerVersion
-) -> FactValues:
-    """A binary as the data store holds it; `first_seen` is a FILETIME."""
-    seen = iso_time(first_seen)
-    facts: FactValues = {
-        "cb_version": version.document_version,
-        "copied_mod_len": binary.size,
-        "digsig_result": binary.digsig,
-        "digsig_result_code": DIGSIG_RESULTS[binary.digsig],
-        "endpoint": [f"{sensor.hostname}|{sensor.id}"],
-        "group": [sensor.group],
-        "host_count": hosts,
-        "is_64bit": True,
-        "is_executable_image": binary.executable,
+def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int) -> Known:
+    """A binary as the data store holds it, but for its product; `first_seen` is a FILETIME."""
+    seen, size = iso_time(first_seen).encode(), b"%d" % binary.size
+    facts = {
+        "copied_mod_len": size,
+        "endpoint": text(f"{sensor.hostname}|{sensor.id}"),
+        "group": text(sensor.group),
+        "host_count": b"%d" % hosts,
         "last_seen": seen,
-        "md5": binary.md5,
-        "observed_filename": [binary.path],
-        "orig_mod_len": binary.size,
-        "os_type": binary.os,
+        "md5": binary.hex.encode(),
+        "observed_filename": text(binary.path),
+        "orig_mod_len": size,
         "server_added_timestamp": seen,
-        "signed": binary.digsig,
         "timestamp": seen,
-        "watchlists": [],
     }
     if binary.os == "Windows":
-        facts |= {
-            "company_name": binary.company,
-            "file_desc": binary.description,
-            "file_version": binary.version,
-            "internal_name": binary.filename,
-            "legal_copyright": f"© {binary.company}. All rights reserved.",
-            "legal_trademark": f"{binary.product} is a trademark of {binary.company}.",
-            "original_filename": binary.filename,
-            "product_desc": binary.product,
-            "product_name": binary.product,
-            "product_version": binary.version.partition(" ")[0],
-        }
-        if binary.comments:
-            facts["comments"] = binary.comments
-        if binary.private_build:
-            facts["private_build"] = binary.private_build
-    if binary.digsig != "Unsigned":
-        facts |= {
-            "digsig_publisher": binary.company,
-            "digsig_sign_time": iso_time(first_seen - 86_400 * 200 * TICKS),
-        }
-        if binary.issuer:
-            facts |= {
-                "digsig_issuer": binary.issuer,
-                "digsig_subject": binary.company,
-                "digsig_prog_name": binary.product,
-            }
+        filename = text(binary.filename)
+        facts["internal_name"] = facts["original_filename"] = filename
+        facts["file_desc"] = text(binary.description)
     return facts
 
 
-def scores(feed: Feed, report: Report, now: int) -> FactValues:
-    """The fields a document gets once a feed's report matched it."""
+def scores(feed: Feed, report: Report, now: int) -> Known:
+    """The members a document gets once a feed's report matched it."""
+    name = feed.name.encode()
     return {
-        "alliance_score_<feed>": {f"alliance_score_{feed.name}": report.score},
-        "alliance_link_<feed>": {f"alliance_link_{feed.name}": f"https://{feed.name}.example.com/"},
-        "alliance_data_<feed>": {f"alliance_data_{feed.name}": [report.id]},
-        "alliance_updated_<feed>": {f"alliance_updated_{feed.name}": iso_time(now)},
+        "alliance_score_<feed>": b',"alliance_score_%b":%d' % (name, report.score),
+        "alliance_link_<feed>": b',"alliance_link_%b":"https://%b.example.com/"' % (name, name),
+        "alliance_data_<feed>": b',"alliance_data_%b":["%b"]' % (name, text(report.id)),
+        "alliance_updated_<feed>": b',"alliance_updated_%b":"%b"' % (name, iso_time(now).encode()),
     }
 
 
-def feed_hit(
-    feed: Feed, report: Report, sensor: Sensor, now: int, attributes: FactValues
-) -> FactValues:
+def watchlist_member(watchlist: Watchlist, now: int) -> bytes:
+    """The member that says when a watchlist's query found a document."""
+    return b',"watchlist_%d":"%b"' % (watchlist.id, iso_time(now).encode())
+
+
+@lru_cache(maxsize=1024)
+def of_sensor(sensor: Sensor) -> Known:
+    """An endpoint, as hits and alerts name it."""
+    return {
+        "hostname": sensor.hostname.encode(),
+        "computer_name": sensor.hostname.encode(),
+        "sensor_id": b"%d" % sensor.id,
+        "group": text(sensor.group),
+        "os_type": _OS_NAMES[sensor.os],
+        "comms_ip": sensor.comms_ip.encode(),
+        "interface_ip": sensor.ip.encode(),
+    }
+
+
+def by_report(feed: Feed, report: Report) -> Known:
+    """A feed's report that matched."""
+    return {
+        "report_id": text(report.id),
+        "ioc_type": report.ioc_type.encode(),
+        "ioc_value": text(report.ioc_value),
+        "feed_id": b"%d" % feed.id,
+        "feed_name": feed.name.encode(),
+        "report_score": b"%d" % report.score,
+    }
+
+
+def feed_hit(feed: Feed, report: Report, sensor: Sensor, attributes: Known) -> Known:
     """A feed's report matched what a sensor sent; `attributes` say more of how."""
+    return of_sensor(sensor) | by_report(feed, report) | attributes
+
+
+def by_watchlist(watchlist: Watchlist) -> Known:
+    """A watchlist that matched."""
+    return _by_watchlist(watchlist).copy()
+
+
+@lru_cache(maxsize=64)
+def _by_watchlist(watchlist: Watchlist) -> Known:
     return {
-        "report_id": report.id,
-        "ioc_type": report.ioc_type,
-        "ioc_value": report.ioc_value,
-        "ioc_attr": attributes,
-        "ioc_attrs": attributes,
-        "sensor_id": sensor.id,
-        "hostname": sensor.hostname,
-        "computer_name": sensor.hostname,
-        "group": sensor.group,
-        "feed_id": feed.id,
-        "feed_name": feed.name,
-        "report_score": report.score,
-        "os_type": {"windows": "Windows", "linux": "Linux", "osx": "Osx"}[sensor.os],
-        "comms_ip": sensor.comms_ip,
-        "interface_ip": sensor.ip,
-        "event_timestamp": epoch_seconds(now),
-        "timestamp": epoch_seconds(now),
-        "cb_server": "None",
+        "watchlist_id": b"%d" % watchlist.id,
+        "watchlist_name": text(watchlist.name),
+        "highlights": b"",
     }
 
 
-def watchlist_hit(watchlist: Watchlist, now: int) -> FactValues:
-    """A watchlist's query matched a document."""
-    return {
-        "watchlist_id": watchlist.id,
-        "watchlist_name": watchlist.name,
-        "event_timestamp": epoch_seconds(now),
-        "highlights": [],
+def by_feed(feed: Feed, report: Report) -> Known:
+    """An alert's cause: a feed's report."""
+    return by_report(feed, report) | {
+        "watchlist_id": b"%d" % feed.id,
+        "watchlist_name": text(report.id),
     }
 
 
-def arrival(binary: Binary, sensor: Sensor, now: int, seen: FactValues) -> FactValues:
-    """A binary was seen, or its file arrived; `seen` are the scores it already has."""
-    return {
-        "md5": binary.md5,
-        "hostname": sensor.hostname,
-        "sensor_id": sensor.id,
-        "group": sensor.group,
-        "scores": seen,
-        "watchlists": {},
-        "size": binary.size,
-        "compressed_size": binary.size * 2 // 5 + 120,
-        "file_path": store_path(binary.md5),
-        "node_id": 0,
-        "event_timestamp": epoch_seconds(now),
-    }
-
-
-def moment(now: int) -> FactValues:
-    """When it was said."""
-    return {"event_timestamp": epoch_seconds(now)}
-
-
-def alert(kind: str, sensor: Sensor, now: int, score: int, rng: Random) -> FactValues:
+def alert(kind: str, sensor: Sensor, now: int, score: int, rng: Random) -> Known:
     """What every alert says; `kind` is such as `watchlist.hit.query.process`."""
+    bits = rng.randbytes(16).hex()
+    said = of_sensor(sensor) | _of_alert(kind, score)
+    said["created_time"] = iso_time(now).encode()
+    said["unique_id"] = (
+        f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}".encode()
+    )
+    return said
+
+
+@lru_cache(maxsize=64)
+def _of_alert(kind: str, score: int) -> Known:
     return {
-        "alert_severity": round(score * 0.675, 3),
-        "alert_type": kind,
-        "created_time": iso_time(now),
-        "event_timestamp": epoch_seconds(now),
-        "feed_rating": 3.0,
-        "hostname": sensor.hostname,
-        "sensor_id": sensor.id,
-        "group": sensor.group,
-        "ioc_confidence": 0.5,
-        "os_type": {"windows": "Windows", "linux": "Linux", "osx": "Osx"}[sensor.os],
-        "report_score": score,
-        "sensor_criticality": 3.0,
-        "status": "Unresolved",
-        "unique_id": _uuid(rng),
+        "alert_severity": b"%r" % round(score * 0.675, 3),
+        "alert_type": kind.encode(),
+        "feed_id": b"-1",
+        "feed_name": b"My Watchlists",
+        "feed_rating": b"3.0",
+        "ioc_confidence": b"0.5",
+        "report_score": b"%d" % score,
+        "sensor_criticality": b"3.0",
+        "status": b"Unresolved",
     }
-
-
-def _uuid(rng: Random) -> str:
-    bits = rng.getrandbits(128) & ~(0xF << 76) | 4 << 76
-    text = f"{bits & ~(3 << 62) | 2 << 62:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -2,54 +2,119 @@
 
 from __future__ import annotations
 
-import hashlib
-from random import Random
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
 
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.wire.identity import process_key
-from cbsim.world.estate import Binary, Sensor, User
+from cbsim.world.estate import Sensor, User
+from cbsim.world.path import FilePath, KeyPath
+from cbsim.world.software import Binary
 
-__all__ = ["Process", "path_guid"]
+__all__ = ["Deed", "Image", "Process", "image_of", "path_guid", "string_entry"]
 
 _SYSTEM = User("system", "SYSTEM", "S-1-5-18")
 _ROOT = User("root", "root", "0")
+_STAMP = 9
+"""The bytes of a header's timestamp."""
 
 
 def path_guid(path: str) -> int:
-    """The number that stands for a string in `header.filepath_string_guid` and `strings`."""
-    digest = hashlib.blake2b(path.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    """The number that stands for a string in `header.filepath_string_guid` and `strings`.
+
+    As a varint it is nine or ten bytes: headers have only two lengths.
+    """
+    digest = blake2b(path.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") | 1 << 62
+
+
+class Image(NamedTuple):
+    """What the processes of a binary have in common, and how events hold it."""
+
+    path: str
+    name: str
+    """The last part of its path."""
+    md5: str
+    """Lower-case hex."""
+    fields: bytes
+    """`header.process_md5` and `process_path`."""
+    guid: bytes
+    """Its path's, as a varint."""
+    entry: bytes
+    """Its path in `strings`."""
+    started: bytes
+    """`process.md5hash`."""
+    as_parent: bytes
+    """`process.parent_md5` and `parent_path`."""
+    child_md5: bytes
+    """`childproc.md5hash`."""
+    child_path: bytes
+    """`childproc.path`."""
+    opened: bytes
+    """`crossproc.open.targetProcPath`, `targetProcMd5` and, from 6.x on, SHA-256."""
+    threaded: bytes
+    """`crossproc.remotethread.remoteProcPath`, `remoteProcMd5` and, from 6.x on, SHA-256."""
+    sha256: bytes
+    """`header.process_sha256`, from 6.x on."""
+    commands: tuple[str, ...]
+    service: bool
+    """Runs as the system, not as a user."""
+
+
+@lru_cache(maxsize=4096)
+def image_of(binary: Binary, user: str, *, sha256: bool) -> Image:
+    """The image of a binary; `user` matters where its path names one."""
+    path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
+    guid = varint(path_guid(path))
+    digest = binary.sha256 if sha256 else b""
+    return Image(
+        path=path,
+        name=binary.filename,
+        md5=md5.hex(),
+        fields=bytes_field(11, md5) + text_field(12, path),
+        guid=guid,
+        entry=string_entry(guid, path),
+        started=bytes_field(6, md5),
+        as_parent=bytes_field(10, md5) + text_field(11, path),
+        child_md5=bytes_field(3, md5),
+        child_path=text_field(5, path),
+        opened=text_field(5, path) + bytes_field(6, md5) + _optional(7, digest),
+        threaded=text_field(3, path) + bytes_field(4, md5) + _optional(5, digest),
+        sha256=_optional(14, digest),
+        commands=program.commands if program else (f'"{path}"',),
+        service=program is None or program.service,
+    )
+
+
+def _optional(field: int, value: bytes) -> bytes:
+    return bytes_field(field, value) if value else b""
+
+
+def string_entry(guid: bytes, path: str) -> bytes:
+    """A path in `strings`, under its guid (a varint)."""
+    return bytes_field(2, b"\x08" + guid + text_field(2, path) + b"\x18\x01")
+
+
+Deed = tuple[bytes, bytes, bytes, Sensor]
+"""An event that a process will send: what stands before and behind its moment, its `env`, and the
+sensor."""
 
 
 class Process:
-    """One process. Counters count the events that were sent for it."""
+    """One process. Counters count the events that were sent for it.
+
+    The header of its events is encoded here once: `bare` or `wide[n]`, the timestamp, then `plain`,
+    or `named`, a path's guid and `rest`; `wide[0]` is for guids of nine bytes, `wide[1]` for ten.
+    """
 
     __slots__ = (
-        "binary",
-        "childproc_count",
-        "cmdline",
-        "create_time",
-        "crossproc_count",
-        "ended",
-        "filemod_count",
-        "fork_pid",
-        "guid",
-        "guid_field",
-        "header",
-        "host",
-        "key",
-        "last_update",
-        "modload_count",
-        "netconn_count",
-        "parent",
-        "path",
-        "path_guid",
-        "pid",
-        "regmod_count",
-        "sensor",
-        "sha256",
-        "sparse",
-        "user",
+        "_key", "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count",
+        "env", "filemod_count", "filemods", "files", "forked_by", "guid", "guid_varint", "identity",
+        "image", "keys", "last_update", "modload_count", "named", "netconn_count", "number",
+        "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
+        "started", "user", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -58,59 +123,83 @@ class Process:
         binary: Binary,
         parent: Process | None,
         create_time: int,
-        rng: Random,
+        pid: int,
+        bits: int,
         *,
         sha256: bool,
     ) -> None:
+        """`bits` are at least 128 random ones: its guid, and what it was started with."""
         self.sensor, self.binary, self.parent = sensor, binary, parent
         self.create_time = self.last_update = create_time
-        sensor.pid = sensor.pid % 60000 + (4 if sensor.os == "windows" else 1)
-        self.pid = sensor.pid
-        self.key = process_key(sensor.id, self.pid, create_time)
-        self.guid = rng.getrandbits(64) - (1 << 63)
-        program = binary.program
-        service = program is None or program.service
-        self.user = (_SYSTEM if sensor.os == "windows" else _ROOT) if service else sensor.user
-        self.path = binary.path.replace("{user}", sensor.user.name)
-        self.path_guid = path_guid(self.path)
-        commands = program.commands if program else (f'"{self.path}"',)
-        self.cmdline = self.fill(commands[rng.randrange(len(commands))], rng, "www.example.com")
+        self.pid, self.env = pid, sensor.env
+        self.guid = bits & (1 << 64) - 1
+        bits >>= 64
+        user = sensor.user.name if "{" in binary.path else ""
+        image = self.image = image_of(binary, user, sha256=sha256)
+        self.path = image.path
+        if image.service:
+            self.user = _SYSTEM if sensor.os == "windows" else _ROOT
+        else:
+            self.user = sensor.user
+        commands = image.commands
+        self.cmdline = _filled(commands[bits % len(commands)], bits >> 4, sensor)
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
-        self.ended = False
-        self.fork_pid = 0
         # One start in sixteen is told before the sensor knows what was started.
-        self.sparse = rng.random() < 0.06
-        self.guid_field = int_field(5, self.guid)
-        self.header = int_field(9, create_time) + int_field(10, self.pid)
-        self.header += bytes_field(11, bytes.fromhex(binary.md5)) + text_field(12, self.path)
-        self.sha256 = bytes_field(14, binary.sha256) if sha256 else b""
+        self.sparse = not bits >> 56 & 15
+        self.forked_by: Process | None = None
+        self._key: str | None = None
+        self.files: tuple[FilePath, ...] | None = None
+        self.keys: tuple[KeyPath, ...] | None = None
+        self.filemods: Callable[[], Deed] | None = None
+        """What it does next to its files."""
+        self.regmods: Callable[[], Deed] | None = None
+        """What it does next to its registry keys."""
+        self.number, self.started = number, started = varint(pid), varint(create_time)
+        """Its pid and create time as varints."""
+        self.guid_varint = guid = varint(self.guid)
+        self.identity = identity = b"\x48" + started + b"\x50" + number
+        """`header.process_create_time` and `process_pid`."""
+        self.named = b"\x28" + guid + b"\x30"
+        self._encode(identity + image.fields + image.sha256)
 
-    @property
-    def name(self) -> str:
-        """The file name of its executable."""
-        return self.path.replace("\\", "/").rpartition("/")[2]
+    def fork(self, pid: int) -> Process:
+        """A child that runs on in its image: it is told of under its parent's header, with
+        `header.fork_pid` (wire: POSIX, 5.2 on).
+        """
+        child = Process(
+            self.sensor, self.binary, self.parent, self.create_time, self.pid, self.guid,
+            sha256=bool(self.image.sha256),
+        )  # fmt: skip
+        child.forked_by = self
+        image = self.image
+        child._encode(self.identity + image.fields + int_field(13, pid) + image.sha256)
+        return child
 
-    def fill(self, template: str, rng: Random, host: str) -> str:
-        """A template of the vocabulary with this process's words in it."""
-        if "{" not in template:
-            return template
-        bits = rng.getrandbits(44)
-        return (
-            template.replace("{user}", self.sensor.user.name)
-            .replace("{h}", f"{bits & 0xFFFFFFFF:08x}")
-            .replace("{n}", str(bits >> 32))
-            .replace("{sid}", self.sensor.user.sid.lower())
-            .replace("{host}", host)
+    def _encode(self, rest: bytes) -> None:
+        self.rest = rest
+        self.plain = plain = self.named[:-1] + rest
+        length = 3 + _STAMP + len(plain)
+        self.bare = b"\n" + varint(length) + b"\x08\x04\x20"
+        self.wide = (
+            b"\n" + varint(length + 10) + b"\x08\x04\x20",
+            b"\n" + varint(length + 11) + b"\x08\x04\x20",
         )
 
-    def head(self, now: int, path: bytes = b"") -> bytes:
-        """The event's header with that moment (FILETIME); `path` holds its path guid fields."""
-        self.last_update = now
-        header = b"\x08\x04\x20" + varint(now) + self.guid_field + path + self.header
-        if self.fork_pid:
-            # What a forked child does is told under its parent's header (wire: POSIX, 5.2 on).
-            header += int_field(13, self.fork_pid)
-            self.fork_pid = 0
-        header += self.sha256
-        return b"\n" + varint(len(header)) + header
+    @property
+    def key(self) -> str:
+        """The process key."""
+        if self._key is None:
+            self._key = process_key(self.sensor.id, self.pid, self.create_time)
+        return self._key
+
+
+def _filled(template: str, bits: int, sensor: Sensor) -> str:
+    if "{" not in template:
+        return template
+    return (
+        template.replace("{user}", sensor.user.name)
+        .replace("{h}", f"{bits & 0xFFFFFFFF:08x}")
+        .replace("{n}", str(bits & 0xFFF))
+        .replace("{host}", "www.example.com")
+    )

@@ -1,28 +1,27 @@
-"""Raw events: what a process does, as the two parts of a CbEventMsg around `env`.
+"""Raw events: what a process does, as the pieces of a CbEventMsg.
 
-Fields 1 to 12 go before `env` (13), the others behind it, so that the bytes are the ones protobuf's
-own serializer writes; bundles leave `env` out.
+Fields stand in the order of their numbers and numbers are as short as they can be, so that the
+bytes are the ones protobuf's own serializer writes. A sensor's `env` (13) is a piece of its own:
+bundles leave it out.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_wire, ipv6_to_wire, swap_port
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
-from cbsim.world.estate import Binary, Estate, Sensor
-from cbsim.world.process import Process, path_guid
+from cbsim.world.estate import Sensor
+from cbsim.world.process import Process, path_guid, string_entry
+from cbsim.world.software import Binary, Product
 
-__all__ = ["Connection", "Parts", "RawWriter", "environment"]
+__all__ = ["Call", "Connection", "Pieces", "RawWriter", "environment"]
 
-
-class Parts(NamedTuple):
-    """An encoded event: what comes before and after `env`."""
-
-    before: bytes
-    after: bytes = b""
+Pieces = tuple[bytes, ...]
+"""A body in parts that need only be joined."""
 
 
 class Connection(NamedTuple):
@@ -32,18 +31,25 @@ class Connection(NamedTuple):
     """The name asked for; empty when there was none."""
     address: str
     port: int
-    local_port: int
     outbound: bool = True
     udp: bool = False
     proxied: bool = False
 
 
-_FILEMODS = (1, 2, 4, 8)
-_FILEMOD_ODDS = (35, 35, 20, 10)
-_REGMODS = (1, 2, 4, 8)
-_REGMOD_ODDS = (15, 70, 5, 10)
-_ACCESS = (0x1410, 0x1000, 0x1FFFFF, 0x0040)
+Call = tuple[bytes, bytes, bytes]
+"""A connection as events hold it: the fields before the local address, that address where it is not
+the sensor's own, and the fields after the local port."""
+
+_OPENS = [
+    # What was opened, up to the target's pid, and the access asked for.
+    (b"\x08\x01\x10" if number < 17 else b"\x08\x02\x10", int_field(4, access))
+    for number in range(20)
+    for access in (0x1410, 0x1000, 0x1FFFFF, 0x0040)
+]
+"""Processes five times in six, else threads."""
 _MITIGATIONS = {1: "DEP", 6: "HeapSpray", 8: "EAF", 9: "EAF+", 14: "StackPivot", 15: "Caller"}
+_SENSOR_HEADER = b"\x0a\x0c\x08\x04\x20"
+"""The header of an event that no process did, up to its timestamp."""
 
 
 def environment(sensor: Sensor, node: int = 0) -> bytes:
@@ -53,186 +59,164 @@ def environment(sensor: Sensor, node: int = 0) -> bytes:
 
 
 class RawWriter:
-    """Encodes events as servers of one version export them."""
+    """Encodes events as servers of one version export them; `stamp` is the time as a varint."""
 
-    def __init__(self, estate: Estate, version: ServerVersion, rng: Random) -> None:
-        self._estate, self._version, self._rng = estate, version, rng
-        self._sha256 = version.sha256
+    def __init__(self, version: ServerVersion, rng: Random) -> None:
+        self._rng, self._sha256, self._network_v2 = rng, version.sha256, version.network_v2
+        self._ja3 = version is ServerVersion.V7
+        self._proxy = b"\x48\x01" + int_field(10, _ipv4("10.0.0.8"))
+        self._proxy += int_field(11, swap_port(3128)) + text_field(12, "proxy.internal")
+        self._products: dict[Product, tuple[bytes, bytes]] = {}
 
-    def process(self, process: Process, now: int) -> Parts:
+    def process(self, process: Process, stamp: bytes) -> Pieces:
         """`process` or `procstart`: it started."""
         parent = process.parent
-        body = int_field(1, process.pid) + b"\x10\x01"
-        if parent is not None:
-            body += int_field(3, parent.pid) + int_field(4, parent.create_time)
+        assert parent is not None
+        family = b"\x18" + parent.number + b"\x20" + parent.started
         if process.sparse:
-            header = b"\x08\x04\x20" + varint(now) + process.guid_field
-            header += int_field(9, process.create_time) + int_field(10, process.pid)
-            return Parts(bytes_field(1, header) + bytes_field(3, body + b"\x60\x00"))
-        if parent is not None:
-            body += int_field(5, parent.guid)
-        body += bytes_field(6, bytes.fromhex(process.binary.md5))
-        body += bytes_field(9, process.cmdline.encode())
-        known = parent is not None and self._rng.random() < 0.86
-        if parent is not None and known:
-            body += bytes_field(10, bytes.fromhex(parent.binary.md5)) + text_field(11, parent.path)
-        body += (
-            b"\x60\x01" + text_field(14, process.user.sid) + text_field(15, process.user.account)
-        )
+            header = bytes_field(1, b"".join((b"\x08\x04\x20", stamp, process.named[:-1],
+                                             process.identity)))  # fmt: skip
+            body = b"\x08" + process.number + b"\x10\x01" + family + b"\x60\x00"
+            return header, bytes_field(3, body), process.env
+        image = process.image
+        body = b"".join((
+            b"\x08", process.number, b"\x10\x01", family, b"\x28", parent.guid_varint,
+            image.started, text_field(9, process.cmdline),
+            parent.image.as_parent if self._rng.random() < 0.86 else b"", b"\x60\x01",
+            process.user.fields,
+        ))  # fmt: skip
         if self._sha256:
             body += bytes_field(19, process.binary.sha256)
-        return Parts(self._own_path(process, now) + bytes_field(3, body))
+        return *_own_path(process, stamp), b"\x1a" + varint(len(body)), body, process.env
 
-    def procend(self, process: Process, now: int) -> Parts:
+    def procend(self, process: Process, stamp: bytes) -> Pieces:
         """It ended."""
-        body = int_field(1, process.pid) + b"\x10\x00"
-        if process.parent is not None:
-            body += int_field(3, process.parent.pid) + int_field(4, process.parent.create_time)
-        return Parts(self._own_path(process, now) + bytes_field(3, body))
+        parent = process.parent
+        assert parent is not None
+        body = b"".join((b"\x08", process.number, b"\x10\x00\x18", parent.number, b"\x20",
+                         parent.started))  # fmt: skip
+        return *_own_path(process, stamp), bytes_field(3, body), process.env
 
     def childproc(
-        self, parent: Process, child: Process, now: int, *, created: bool, how: str = "exec"
-    ) -> Parts:
+        self, parent: Process, child: Process, stamp: bytes, *, created: bool, how: str = "exec"
+    ) -> Pieces:
         """A child started or ended; `how`: `exec`, `fork`, `other_exec` or `suppressed`."""
         inherited = parent if how == "fork" else child
-        body = int_field(1, created) + int_field(2, parent.guid)
-        body += bytes_field(3, bytes.fromhex(inherited.binary.md5)) + int_field(4, inherited.guid)
-        body += text_field(5, inherited.path) + int_field(6, child.pid)
-        body += int_field(7, inherited.create_time)
+        image = inherited.image
+        body = b"".join((
+            b"\x08\x01\x10" if created else b"\x08\x00\x10", parent.guid_varint, image.child_md5,
+            b"\x20", inherited.guid_varint, image.child_path, b"\x30", child.number, b"\x38",
+            inherited.started,
+        ))  # fmt: skip
         if how == "suppressed":
-            body += bytes_field(9, b"\x08\x01\x10\x01") + bytes_field(10, child.cmdline.encode())
+            body += bytes_field(9, b"\x08\x01\x10\x01") + text_field(10, child.cmdline)
             body += text_field(11, child.user.account)
-        if how in ("fork", "other_exec"):
-            body += int_field(12, 1 if how == "fork" else 2)
+        elif how != "exec":
+            body += b"\x60\x01" if how == "fork" else b"\x60\x02"
         if self._sha256:
             body += bytes_field(14, inherited.binary.sha256)
         context = child if how == "other_exec" else parent
-        header = b"\x08\x04\x20" + varint(now) + context.guid_field
-        header += int_field(9, context.create_time) + int_field(10, context.pid)
-        parent.last_update = now
-        return Parts(bytes_field(1, header) + bytes_field(12, body))
+        guid, identity = context.named[:-1], context.identity
+        lead = b"\n" + varint(12 + len(guid) + len(identity)) + b"\x08\x04\x20"
+        return lead, stamp, guid, identity, b"\x62" + varint(len(body)), body, child.env
 
-    def moduleload(self, process: Process, binary: Binary, now: int) -> Parts:
-        """It loaded a binary."""
-        guid = path_guid(binary.path)
-        body = int_field(1, guid ^ 0x5BD1E995) + int_field(2, guid)
-        body += bytes_field(3, bytes.fromhex(binary.md5))
-        if self._rng.random() < 0.81:
-            base = 0x7FF000000000 + (guid & 0xFFFFF) * 0x10000
-            body += int_field(4, guid & 0x7FFF) + int_field(5, binary is process.binary)
+    def load(self, binary: Binary, *, scanned: bool, own: bool = False) -> tuple[int, bytes, bytes]:
+        """What a `moduleload` of a binary says: for `Process.wide`, its path's guid, and what
+        follows the header. `own`: it is the image of the process that loads it.
+        """
+        path = binary.path
+        number = path_guid(path)
+        guid = varint(number)
+        body = int_field(1, number ^ 0x5BD1E995) + b"\x10" + guid + bytes_field(3, binary.md5)
+        if scanned:
+            base = 0x7FF000000000 + (number & 0xFFFFF) * 0x10000
+            body += int_field(4, number & 0x7FFF) + int_field(5, own)
             body += int_field(6, base) + int_field(7, binary.size)
         if self._sha256:
             body += bytes_field(8, binary.sha256)
-        process.modload_count += 1
-        return Parts(self._with_path(process, binary.path, now) + bytes_field(4, body))
+        return len(guid) - 9, guid, string_entry(guid, path) + bytes_field(4, body)
 
-    def filemod(self, process: Process, now: int) -> Parts:
-        """It created, first wrote, last wrote or deleted a file."""
-        rng, program = self._rng, process.binary.program
-        files = program.files if program else (process.path + ".{h}",)
-        path = process.fill(files[rng.randrange(len(files))], rng, "")
-        action = rng.choices(_FILEMODS, _FILEMOD_ODDS)[0]
-        body = int_field(1, rng.getrandbits(64)) + int_field(2, action)
-        if action == 8 and rng.random() < 0.03:
-            windows = process.sensor.os == "windows"
-            body += bytes_field(4, rng.randbytes(16)) + int_field(5, 1 if windows else 2)
-            tail = bytes_field(8, rng.randbytes(32)) if self._sha256 else b""
-        else:
-            tail = b""
-        if rng.random() < 0.84:
-            body += b"\x30\x00"
-        process.filemod_count += 1
-        return Parts(self._with_path(process, path, now) + bytes_field(5, body + tail))
-
-    def regmod(self, process: Process, now: int) -> Parts:
-        """It changed the registry."""
-        rng, program = self._rng, process.binary.program
-        keys = program.registry if program else ()
-        key = keys[rng.randrange(len(keys))] if keys else r"\registry\machine\software\vendor\{h}"
-        action = rng.choices(_REGMODS, _REGMOD_ODDS)[0]
-        body = int_field(1, rng.getrandbits(64)) + int_field(2, action)
-        body += bytes_field(4, process.fill(key, rng, "").encode()) + b"\x28\x00"
-        process.regmod_count += 1
-        return Parts(process.head(now) + bytes_field(7, body))
-
-    def netconn(self, process: Process, connection: Connection, now: int) -> Parts:
+    def netconn(self, process: Process, call: Call, local_port: int, stamp: bytes) -> Pieces:
         """It made or took a connection: `network`, or `networkv2` from newer servers."""
-        process.netconn_count += 1
-        protocol = 17 if connection.udp else 6
-        port, local_port = swap_port(connection.port), swap_port(connection.local_port)
-        outbound, netpath = int(connection.outbound), connection.host.encode()
-        sensor = process.sensor
-        if not self._version.network_v2:
-            remote, local = ipv4_to_wire(connection.address), ipv4_to_wire(sensor.ip)
-            body = int_field(2, remote) + int_field(5, port) + int_field(6, protocol)
-            body += bytes_field(7, netpath) if netpath else b""
-            body += int_field(8, outbound) + int_field(9, connection.proxied)
-            if connection.proxied:
-                body += int_field(10, ipv4_to_wire("10.0.0.8")) + int_field(11, swap_port(3128))
-                body += text_field(12, "proxy.internal")
-            body += int_field(13, remote) + int_field(14, port)
-            body += int_field(15, local) + int_field(16, local_port)
-            return Parts(process.head(now) + bytes_field(6, body))
-        body = int_field(1, protocol)
-        body += bytes_field(2, netpath) if netpath else b""
-        body += int_field(3, outbound) + int_field(4, connection.proxied)
+        remote, local, more = call
+        port = varint(swap_port(local_port))
+        if self._network_v2:
+            body = (
+                remote + (local or bytes_field(10, _ip(process.sensor.ip))) + b"\x58" + port + more
+            )
+            return process.bare, stamp, process.plain, process.env, bytes_field(20, body)
+        body = b"".join((remote, b"\x78", varint(_ipv4(process.sensor.ip)), b"\x80\x01", port))
+        return process.bare, stamp, process.plain, b"\x32" + varint(len(body)), body, process.env
+
+    def call(self, connection: Connection) -> Call:
+        """What a `netconn` says of a connection, whoever makes it."""
+        if self._network_v2:
+            return self._call_v2(connection)
+        port = varint(swap_port(connection.port))
+        remote = varint(_ipv4(connection.address))
+        body = b"\x10" + remote + b"\x28" + port
+        body += b"\x30\x11" if connection.udp else b"\x30\x06"
+        body += text_field(7, connection.host) if connection.host else b""
+        body += b"\x40\x01" if connection.outbound else b"\x40\x00"
+        body += self._proxy if connection.proxied else b"\x48\x00"
+        return body + b"\x68" + remote + b"\x70" + port, b"", b""
+
+    def _call_v2(self, connection: Connection) -> Call:
+        body = int_field(1, 17 if connection.udp else 6)
+        body += text_field(2, connection.host) if connection.host else b""
+        body += int_field(3, connection.outbound) + int_field(4, connection.proxied)
         if connection.proxied:
             body += bytes_field(5, _ip("10.0.0.8")) + int_field(6, swap_port(3128))
             body += text_field(7, "proxy.internal")
-        body += bytes_field(8, _ip(connection.address)) + int_field(9, port)
-        local_ip = "fe80::1" if ":" in connection.address else sensor.ip
-        body += bytes_field(10, _ip(local_ip)) + int_field(11, local_port)
-        if self._version is ServerVersion.V7 and connection.port == 443 and not connection.udp:
-            body += text_field(12, process.binary.md5.lower())
-            body += text_field(13, f"{_number_of(connection.address):032x}")
-        return Parts(process.head(now), bytes_field(20, body))
+        body += bytes_field(8, _ip(connection.address)) + int_field(9, swap_port(connection.port))
+        local = bytes_field(10, _ip("fe80::1")) if ":" in connection.address else b""
+        more = b""
+        if self._ja3 and connection.port == 443 and not connection.udp:
+            more = text_field(12, f"{path_guid(connection.host):032x}")
+            more += text_field(13, f"{path_guid(connection.address):032x}")
+        return body, local, more
 
-    def crossprocopen(self, process: Process, target: Process, now: int) -> Parts:
+    def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> Pieces:
         """It opened a handle to another process of its endpoint."""
-        rng = self._rng
-        body = int_field(1, 1 if rng.random() < 0.85 else 2) + int_field(2, target.pid)
-        body += int_field(3, target.create_time) + int_field(4, _ACCESS[rng.randrange(4)])
-        body += text_field(5, target.path) + bytes_field(6, bytes.fromhex(target.binary.md5))
-        if self._sha256:
-            body += bytes_field(7, target.binary.sha256)
-        process.crossproc_count += 1
-        return Parts(process.head(now), bytes_field(14, bytes_field(1, body) + b"\x18\x00"))
+        how, access = _OPENS[int(self._rng.random() * len(_OPENS))]
+        body = b"".join((how, target.number, b"\x18", target.started, access, target.image.opened))
+        tail = b"\x0a" + varint(len(body)) + body + b"\x18\x00"
+        return process.bare, stamp, process.plain, process.env, bytes_field(14, tail)
 
-    def remotethread(self, process: Process, other: Process, now: int) -> Parts:
+    def remotethread(self, process: Process, other: Process, stamp: bytes) -> Pieces:
         """It started a thread in another process, or another did in it."""
-        body = int_field(1, other.pid) + int_field(2, other.create_time)
-        body += text_field(3, other.path) + bytes_field(4, bytes.fromhex(other.binary.md5))
-        if self._sha256:
-            body += bytes_field(5, other.binary.sha256)
-        process.crossproc_count += 1
-        target = b"\x18\x00" + int_field(4, self._rng.random() < 0.5)
-        return Parts(process.head(now), bytes_field(14, bytes_field(2, body) + target))
+        body = b"".join((b"\x08", other.number, b"\x10", other.started, other.image.threaded))
+        tail = b"\x12" + varint(len(body)) + body + b"\x18\x00"
+        tail += b"\x20\x01" if self._rng.random() < 0.5 else b"\x20\x00"
+        return process.bare, stamp, process.plain, process.env, bytes_field(14, tail)
 
-    def tamper(self, now: int) -> Parts:
+    def tamper(self, sensor: Sensor, stamp: bytes) -> Pieces:
         """Somebody interfered with the sensor."""
         alert = int_field(1, self._rng.randrange(1, 6))
-        return Parts(_bare(now), bytes_field(15, alert))
+        return _SENSOR_HEADER, stamp, sensor.env, bytes_field(15, alert)
 
-    def processblock(self, process: Process, banned: Binary, now: int) -> Parts:
+    def processblock(self, process: Process, banned: Binary, now: int, stamp: bytes) -> Pieces:
         """A banned process was kept from starting, or ended."""
         rng = self._rng
         running = rng.random() < 0.33
+        guid = varint(path_guid(banned.path))
         body = b"\x08\x01" + int_field(2, 2 if running else 1)
-        body += bytes_field(3, bytes.fromhex(banned.md5)) + text_field(4, banned.path)
+        body += bytes_field(3, banned.md5) + text_field(4, banned.path)
         if running:
             body += b"\x28\x00" + int_field(7, rng.randrange(300, 60000)) + int_field(8, now)
         body += text_field(9, f'"{banned.path}" ')
         if not running:
             body += text_field(10, process.user.sid) + text_field(11, process.user.account)
-        return Parts(self._with_path(process, banned.path, now), bytes_field(16, body))
+        header = process.wide[len(guid) - 9], stamp, process.named, guid, process.rest
+        return *header, string_entry(guid, banned.path), process.env, bytes_field(16, body)
 
-    def emetmitigation(self, process: Process, now: int) -> Parts:
+    def emetmitigation(self, process: Process, now: int, stamp: bytes) -> Pieces:
         """Microsoft EMET stopped an exploit."""
         number = self._rng.choice(tuple(_MITIGATIONS))
         name = _MITIGATIONS[number]
         said = (
             f"EMET detected {name} mitigation and will close the application: "
-            f"{process.name}\r\n\r\n"
+            f"{process.image.name}\r\n\r\n"
             f"{name} check failed:\n  Application \t: {process.path}\n"
             f"  User Name \t: {process.user.account}\n  Session ID \t: 1\n"
             f"  PID \t\t: 0x{process.pid:X} ({process.pid})\n  Module \t: N/A\n"
@@ -241,77 +225,79 @@ class RawWriter:
         )
         body = int_field(1, 1000 + number) + int_field(2, now // 10**7 * 10**7)
         body += bytes_field(3, int_field(1, number)) + text_field(4, said) + b"\x28\x01"
-        header = b"\x08\x04\x20" + varint(now)
+        header = b"\x08\x04\x20" + stamp
         header += int_field(9, process.create_time) + int_field(10, process.pid)
-        return Parts(bytes_field(1, header), bytes_field(17, body))
+        return bytes_field(1, header), process.env, bytes_field(17, body)
 
-    def filelessscriptload(self, process: Process, now: int) -> Parts:
+    def filelessscriptload(self, process: Process, stamp: bytes) -> Pieces:
         """It ran a script that came from no file, or from one."""
         bits = self._rng.getrandbits(256)
-        script = f"Get-WmiObject Win32_Process | Where-Object Handle -gt {bits & 4095}"
-        digest = f"{bits:064x}"
-        if bits & 1:
-            return Parts(process.head(now), bytes_field(23, text_field(1, script)
-                         + text_field(2, digest)))  # fmt: skip
-        body = text_field(1, script) + text_field(2, digest)
-        body += text_field(3, rf"c:\scripts\inventory{bits & 15}.ps1")
-        return Parts(process.head(now), bytes_field(24, body))
+        body = text_field(1, f"Get-WmiObject Win32_Process | Where-Object Handle -gt {bits & 4095}")
+        body += text_field(2, f"{bits:064x}")
+        field = 23
+        if not bits & 1:
+            field, path = 24, rf"c:\scripts\inventory{bits & 15}.ps1"
+            body += text_field(3, path)
+        return process.bare, stamp, process.plain, process.env, bytes_field(field, body)
 
-    def module(self, binary: Binary, now: int) -> Parts:
+    def module(self, sensor: Sensor, binary: Binary, stamp: bytes) -> Pieces:
         """The sensor met a binary."""
-        windows = binary.os == "Windows"
-        body = bytes_field(1, binary.md5.encode())
-        body += int_field(2, binary.size) + int_field(3, binary.size)
-        texts = {}
-        if windows:
-            texts = {
-                4: binary.description, 5: binary.company, 6: binary.product, 7: binary.version,
-                8: binary.comments, 9: f"© {binary.company}. All rights reserved.",
-                11: binary.filename, 12: binary.filename, 14: binary.version.partition(" ")[0],
-                15: binary.private_build,
-            }  # fmt: skip
-        if binary.digsig != "Unsigned":
-            texts[17] = binary.company
-            if binary.issuer:
-                texts |= {18: binary.product, 19: binary.issuer, 20: binary.company}
-        for field in sorted(texts):
-            body += text_field(field, texts[field]) if texts[field] else b""
-        body += text_field(21, binary.digsig)
-        body += text_field(22, f"0x{DIGSIG_RESULTS[binary.digsig]:08x}")
-        if binary.digsig != "Unsigned":
-            body += text_field(23, "2:46 PM 9/29/2015")
-        body += bytes_field(24, binary.icon) if binary.icon else b""
-        body += bytes_field(
-            25, b"d\x86\x15\x00" + binary.sha256[:4] + bytes(8) + b"\xf0\x00\x22\x00"
-        )
-        body += text_field(26, binary.path)
+        said = self._products.get(binary.product)
+        if said is None:
+            said = self._products[binary.product] = _product_fields(binary.product)
+        size, path = varint(binary.size), binary.path.encode()
+        names = b""
+        if binary.product.os == "Windows":
+            name = binary.filename.encode()
+            size_of = varint(len(name))
+            names = b"".join((text_field(4, binary.description), said[0], b"\x5a", size_of, name,
+                              b"\x62", size_of, name))  # fmt: skip
+        body = b"".join((
+            b"\x0a\x20", binary.hex.encode(), b"\x10", size, b"\x18", size, names, said[1],
+            b"\xca\x01\x14d\x86\x15\x00", binary.sha256[:4], _IMAGE_TAIL,
+            b"\xd2\x01", varint(len(path)), path,
+        ))  # fmt: skip
         if self._sha256:
             body += bytes_field(27, binary.sha256)
-        return Parts(_bare(now) + bytes_field(9, body))
-
-    def _own_path(self, process: Process, now: int) -> bytes:
-        guid = process.path_guid
-        head = process.head(now, int_field(6, guid) + int_field(8, guid))
-        return head + _string(guid, process.path)
-
-    def _with_path(self, process: Process, path: str, now: int) -> bytes:
-        guid = path_guid(path)
-        return process.head(now, int_field(6, guid)) + _string(guid, path)
+        return _SENSOR_HEADER, stamp, b"\x4a" + varint(len(body)), body, sensor.env
 
 
-def _number_of(text: str) -> int:
-    """A repeatable 63-bit number for a text."""
-    return path_guid(text) & 0x7FFFFFFFFFFFFFFF
+_IMAGE_TAIL = bytes(8) + b"\xf0\x00\x22\x00"
 
 
-def _string(guid: int, path: str) -> bytes:
-    return bytes_field(2, int_field(1, guid) + bytes_field(2, path.encode()) + b"\x18\x01")
+def _product_fields(product: Product) -> tuple[bytes, bytes]:
+    """The fields of a `module` that are its product's: 5 to 9, and 14 to 24."""
+    named = fields = b""
+    if product.os == "Windows":
+        named = text_field(5, product.company) + text_field(6, product.name)
+        named += text_field(7, product.version)
+        named += text_field(8, product.comments) if product.comments else b""
+        named += text_field(9, product.copyright)
+        fields = text_field(14, product.product_version)
+        fields += text_field(15, product.private_build) if product.private_build else b""
+    if product.digsig != "Unsigned":
+        fields += text_field(17, product.company) if product.company else b""
+        if product.issuer:
+            fields += text_field(18, product.name) + text_field(19, product.issuer)
+            fields += text_field(20, product.company)
+    fields += text_field(21, product.digsig)
+    fields += text_field(22, f"0x{DIGSIG_RESULTS[product.digsig]:08x}")
+    if product.digsig != "Unsigned":
+        fields += text_field(23, "2:46 PM 9/29/2015")
+    return named, fields + (bytes_field(24, product.icon) if product.icon else b"")
 
 
-def _bare(now: int) -> bytes:
-    return bytes_field(1, b"\x08\x04\x20" + varint(now))
+def _own_path(process: Process, stamp: bytes) -> Pieces:
+    """The header of an event whose file is the process's own, and its string."""
+    named, guid, rest = process.named, process.image.guid, process.rest
+    lead = b"\n" + varint(13 + len(named) + 2 * len(guid) + len(rest)) + b"\x08\x04\x20"
+    return lead, stamp, named, guid, b"\x40", guid, rest, process.image.entry
 
 
+_ipv4 = lru_cache(maxsize=4096)(ipv4_to_wire)
+
+
+@lru_cache(maxsize=4096)
 def _ip(address: str) -> bytes:
     if ":" not in address:
         return b"\x08\x00" + int_field(2, ipv4_to_wire(address))

@@ -12,9 +12,6 @@ __all__ = ["backlog"]
 
 def backlog(server: Server) -> int:
     """Messages in queues that have consumers, unacknowledged or unsent; at least that many."""
-    queued = sum(len(queue.ready) for queue in server.vhost.queues.values() if queue.consumers)
-    unacked = unsent = 0
-    for connection in server.connections:
-        unacked += sum(len(channel.unacked) for channel in connection.channels.values())
-        unsent += connection.transport.get_write_buffer_size() > 0
-    return queued + unacked + unsent
+    held = sum(one.ready + one.unacked for one in server.states().values() if one.consumers)
+    unsent = [one for one in server.connections if one.transport.get_write_buffer_size()]
+    return held + len(unsent)

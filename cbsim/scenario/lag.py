@@ -1,0 +1,50 @@
+"""How far behind schedule messages went out: a histogram that costs next to nothing to keep."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import add
+
+__all__ = ["Lags"]
+
+_BOUNDS = tuple(0.0001 * 1.25**step for step in range(64))
+"""Seconds, from a tenth of a millisecond to two minutes, each a quarter more than the last."""
+
+
+class Lags:
+    """Counts lags by their size, to a quarter's precision."""
+
+    __slots__ = ("_counts", "worst")
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(_BOUNDS) + 1)
+        self.worst = 0.0
+        """The largest lag, in seconds."""
+
+    def add(self, now: float, dues: Sequence[float], start: int, end: int) -> None:
+        """Messages `start` to `end` went out now; `dues` never run backwards."""
+        later = end - start
+        self.worst = max(self.worst, now - dues[start])
+        for number, bound in enumerate(_BOUNDS):
+            beyond = bisect_left(dues, now - bound, start, end) - start
+            self._counts[number] += later - beyond
+            later = beyond
+            if not later:
+                return
+        self._counts[-1] += later
+
+    def merge(self, others: Lags) -> None:
+        """Count the lags of another run too."""
+        self.worst = max(self.worst, others.worst)
+        self._counts = [*map(add, self._counts, others._counts)]
+
+    def percentile(self, share: float) -> float:
+        """Seconds by which at most that share of all messages (0 to 1) was late; 0 for none."""
+        total = sum(self._counts)
+        seen = 0
+        for count, bound in zip(self._counts, _BOUNDS, strict=False):
+            seen += count
+            if total and seen >= share * total:
+                return min(bound, self.worst)
+        return self.worst

@@ -1,0 +1,181 @@
+"""The story of a binary that comes to one more endpoint, and everything that is said of it."""
+
+from __future__ import annotations
+
+from cbsim.wire.event import varint
+from cbsim.world import facts
+from cbsim.world.agenda import Step, Story
+from cbsim.world.arrivals import Arrival
+from cbsim.world.estate import Feed, Report
+from cbsim.world.facts import Known
+from cbsim.world.happening import Happening
+from cbsim.world.hits import Teller, ticks
+from cbsim.world.server import Latency
+
+__all__ = ["BinaryArrival"]
+
+_SKIPS = {
+    (first, first_in_group): frozenset(
+        (() if first else ("binaryinfo.observed", "binarystore.file.added"))
+        + (() if first_in_group else ("binaryinfo.group.observed",))
+    )
+    for first in (True, False)
+    for first_in_group in (True, False)
+}
+
+
+class BinaryArrival(Story):
+    """Told from the sensor's own event to the alerts."""
+
+    __slots__ = (
+        "_arrived",
+        "_document",
+        "_facts",
+        "_feed",
+        "_started",
+        "_teller",
+        "_watchlist",
+        "skips",
+    )
+
+    def __init__(self, teller: Teller, arrived: Arrival, now: int) -> None:
+        self._teller, self._arrived, self._started = teller, arrived, now
+        self.skips = _SKIPS[arrived.first, arrived.first_in_group]
+        self._feed = teller.feed("md5")
+        binary = arrived.binary
+        self._facts: Known | None = None
+        self._document: Known | None = None
+        name = "Newly Arrived Executables" if binary.product.executable else "Newly Loaded Modules"
+        if binary.product.digsig == "Unsigned":
+            name = "Unsigned binaries"
+        self._watchlist = teller.estate.watchlist(name)
+
+    @staticmethod
+    def steps(latency: Latency) -> Step:
+        """The sensor's event; who has it now; the file; hits of watchlists and feeds; alerts."""
+        it, later = BinaryArrival, ticks(latency.watchlist - latency.storage)
+        storage = Step(
+            "watchlist.storage.hit.binary", ticks(latency.storage), it._storage,
+            (Step("watchlist.hit.binary", later, it._hit),
+             Step("alert.watchlist.hit.query.binary", later, it._query_alarm)),
+        )  # fmt: skip
+        ingress = Step(
+            "feed.ingress.hit.binary", 0, it._ingress,
+            (Step("alert.watchlist.hit.ingress.binary", ticks(0.2), it._ingress_alarm),
+             Step("feed.storage.hit.binary", ticks(latency.storage), it._feed_storage)),
+        )  # fmt: skip
+        host = Step(
+            "binaryinfo.host.observed", 0, it._host,
+            (Step("binaryinfo.group.observed", 0, it._group), storage,
+             Step("feed.query.hit.binary", ticks(latency.query), it._queried), ingress),
+        )  # fmt: skip
+        store = Step("binarystore.file.added", ticks(latency.store), it._stored)
+        first = Step("binaryinfo.observed", 0, it._observed, (host, store), it._spread)
+        return Step("ingress.event.module", 0, it._module, (first,))
+
+    @property
+    def _known(self) -> Known:
+        """What messages about the arrival say, made when the first of them is."""
+        if self._facts is None:
+            arrived = self._arrived
+            self._facts = facts.of_sensor(arrived.sensor) | facts.of_binary(arrived.binary)
+            self._facts["scores"] = b"{}"
+            if arrived.scored:
+                self._facts["scores"] = b'{"alliance_score_%b":16}' % self._feed.name.encode()
+        return self._facts
+
+    def _spread(self) -> None:
+        self._arrived.told()
+
+    def _module(self, now: int) -> Happening:
+        name, arrived = "ingress.event.module", self._arrived
+        pieces = self._teller.endpoints.raw.module(arrived.sensor, arrived.binary, varint(now))
+        return name, name, pieces, arrived.sensor
+
+    def _observed(self, now: int) -> Happening:
+        return self._teller.voice.say("binaryinfo.observed", now, self._known)
+
+    def _host(self, now: int) -> Happening:
+        return self._teller.voice.say("binaryinfo.host.observed", now, self._known)
+
+    def _group(self, now: int) -> Happening:
+        return self._teller.voice.say("binaryinfo.group.observed", now, self._known)
+
+    def _stored(self, now: int) -> Happening:
+        return self._teller.voice.say("binarystore.file.added", now, self._known)
+
+    def _storage(self, now: int) -> Happening:
+        return self._found("watchlist.storage.hit.binary", now)
+
+    def _hit(self, now: int) -> Happening:
+        return self._found("watchlist.hit.binary", now)
+
+    def _found(self, name: str, now: int) -> Happening:
+        said = facts.by_watchlist(self._watchlist)
+        said["md5"], said["docs"] = self._known["md5"], self._documented(name, now)
+        return self._teller.voice.say(name, now, said)
+
+    def _ingress(self, now: int) -> Happening:
+        said = self._matched(self._feed, self._by_md5())
+        return self._teller.voice.say("feed.ingress.hit.binary", now, said)
+
+    def _feed_storage(self, now: int) -> Happening:
+        return self._fed("feed.storage.hit.binary", now, self._feed, self._by_md5())
+
+    def _queried(self, now: int) -> Happening:
+        executable = self._arrived.binary.product.executable
+        title = "Newly Arrived Executables" if executable else "Newly Loaded Modules"
+        wanted = f"cb.urlver=1&q=is_executable_image%3A{str(executable).lower()}"
+        report = Report(title, "query", wanted, 50)
+        return self._fed("feed.query.hit.binary", now, self._teller.feed("query"), report)
+
+    def _fed(self, name: str, now: int, feed: Feed, report: Report) -> Happening:
+        said = self._matched(feed, report)
+        said["docs"] = self._documented(name, now, facts.scores(feed, report, now))
+        return self._teller.voice.say(name, now, said)
+
+    def _matched(self, feed: Feed, report: Report) -> Known:
+        said = facts.feed_hit(feed, report, self._arrived.sensor, {"md5": self._known["md5"]})
+        said["ioc_attr"] = said["ioc_attr texts"] = said["ioc_attr json"] = b"{}"
+        said["ioc_attrs"] = b"{}"
+        return said
+
+    def _query_alarm(self, now: int) -> Happening:
+        said = facts.by_watchlist(self._watchlist) | {"ioc_type": b"query"}
+        return self._alarm("alert.watchlist.hit.query.binary", now, said)
+
+    def _ingress_alarm(self, now: int) -> Happening:
+        said = facts.by_feed(self._feed, self._by_md5())
+        return self._alarm("alert.watchlist.hit.ingress.binary", now, said)
+
+    def _alarm(self, name: str, now: int, cause: Known) -> Happening:
+        arrived, teller = self._arrived, self._teller
+        said = facts.alert(name.removeprefix("alert."), arrived.sensor, now, 75, teller.rng)
+        said |= cause
+        said |= self._documented_facts()
+        said["digsig_result"] = arrived.binary.product.digsig.encode()
+        said["os_type"] = arrived.binary.os.encode()
+        said["observed_filename_total_count"], said["other_hostnames"] = b"1", b""
+        return teller.voice.say(name, now, said)
+
+    def _documented(self, name: str, now: int, matched: Known | None = None) -> bytes:
+        """The binary's document, with what a feed's report says of it."""
+        arrived, teller = self._arrived, self._teller
+        if matched is None and arrived.scored:
+            matched = facts.scores(self._feed, self._by_md5(), now)
+        kind, known = facts.of_product(arrived.binary.product, teller.server.version)
+        known = known | self._documented_facts() | (matched or facts.NO_SCORES)
+        known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        return teller.voice.document(name, known, kind)
+
+    def _documented_facts(self) -> Known:
+        if self._document is None:
+            arrived = self._arrived
+            self._document = facts.binary_document(
+                arrived.binary, arrived.sensor, self._started, arrived.hosts
+            )
+        return self._document
+
+    def _by_md5(self) -> Report:
+        md5 = self._known["md5"].decode().lower()
+        return Report(md5, "md5", md5, 16)

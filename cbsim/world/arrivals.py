@@ -1,0 +1,107 @@
+"""Binaries that are new to the estate, and the endpoints that each of them comes to in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from cbsim.world.estate import Estate, Sensor
+from cbsim.world.software import Binary
+
+__all__ = ["Arrival", "Arrivals"]
+
+# Minted binaries are numbered; these lie above those of the estate's own libraries.
+_NEW = 10_000_000
+_SPREADING = 256
+
+
+class Arrival(NamedTuple):
+    """A binary is seen on an endpoint for the first time."""
+
+    binary: Binary
+    sensor: Sensor
+    first: bool
+    """No endpoint had it before."""
+    first_in_group: bool
+    hosts: int
+    """How many endpoints have it now."""
+    scored: bool
+    """A feed knew it already."""
+    told: Callable[[], None]
+    """To be called once the server said that it was observed; it spreads no further before."""
+
+
+class _Spread:
+    """A binary on its way over the estate."""
+
+    __slots__ = ("binary", "groups", "hosts", "ready", "scored", "sensors")
+
+    def __init__(
+        self, binary: Binary, sensors: list[Sensor], ready: list[_Spread], *, scored: bool
+    ) -> None:
+        self.binary, self.sensors, self.ready, self.scored = binary, sensors, ready, scored
+        self.groups: set[str] | None = None
+        self.hosts = 0
+
+    def told(self) -> None:
+        if self.sensors and len(self.ready) < _SPREADING:
+            self.ready.append(self)
+
+
+class Arrivals:
+    """Deals out new binaries. Only those that still spread are remembered."""
+
+    def __init__(self, estate: Estate, rng: Random) -> None:
+        self._estate, self._rng = estate, rng
+        self._number = _NEW
+        self._alike = {
+            os: [sensor for sensor in estate.sensors if sensor.os == os] for os in estate.systems
+        }
+        self._ready: list[_Spread] = []
+
+    def introduce(self, sensors: int) -> None:
+        """Begin with a new binary that will come to that many endpoints."""
+        self._ready.append(self._new(sensors))
+
+    def next(self) -> Arrival:
+        """The next arrival of some binary on some endpoint."""
+        rng, ready = self._rng, self._ready
+        if ready:
+            at = int(rng.random() * len(ready))
+            spread, ready[at] = ready[at], ready[-1]
+            ready.pop()
+        else:
+            reach = self._estate.size.spread
+            spread = self._new(1 + int(rng.expovariate(1 / max(reach - 1, 1e-9))))
+        sensor = spread.sensors.pop()
+        spread.hosts += 1
+        first = new_group = spread.hosts == 1
+        if first:
+            if spread.sensors:
+                spread.groups = {sensor.group}
+        else:
+            assert spread.groups is not None
+            new_group = sensor.group not in spread.groups
+            spread.groups.add(sensor.group)
+            # The server said before that it was observed: no arrival waits for another.
+            spread.told()
+        return Arrival(
+            spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.told
+        )
+
+    def malware(self) -> Binary:
+        """A new Windows binary that nobody knows."""
+        self._number += 1
+        return self._estate.software.minted("windows", self._number)
+
+    def _new(self, sensors: int) -> _Spread:
+        rng, every = self._rng, self._estate.sensors
+        first = every[int(rng.random() * len(every))]
+        chosen = [first]
+        if sensors > 1:
+            others = self._alike[first.os]
+            chosen = rng.sample(others, min(sensors, len(others)))
+        self._number += 1
+        binary = self._estate.software.minted(first.os, self._number)
+        return _Spread(binary, chosen, self._ready, scored=rng.random() < 0.05)

@@ -1,0 +1,514 @@
+"""What endpoints do, one raw event at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import cycle
+from random import Random
+
+from cbsim.catalog import ServerVersion
+from cbsim.world.drawing import BLOCK, drawn, one_of, picks
+from cbsim.world.estate import Estate, Sensor
+from cbsim.world.happening import Happening
+from cbsim.world.path import FilePath, KeyPath, Paths
+from cbsim.world.population import ACTIVE, Population
+from cbsim.world.process import Deed, Process
+from cbsim.world.raw import Call, Connection, Pieces, RawWriter
+
+__all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "ManyMaker", "each"]
+
+WINDOWS_ONLY = frozenset(
+    f"ingress.event.{name}" for name in ("regmod", "emetmitigation", "remotethread")
+)
+
+_CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
+_MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
+_AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
+_FILES = 2
+"""How many files a process has in use."""
+_CALLS = 256
+"""How many connections programs of a kind make."""
+_THIRD_PARTY = 5
+"""One load in that many is of what did not come with the system."""
+_LOADS = 2048
+
+_Load = tuple[int, bytes, bytes]
+"""What a load says: for `Process.wide`, the path's guid, and what follows the header."""
+_FileDeed = tuple[bytes, bytes]
+"""What stands before and behind the guid of a file in its event."""
+_FileLife = tuple[_FileDeed, ...]
+_KEY_LIVES = [
+    # What is done to keys: three in five are created, nearly three values written, two values in
+    # five and one key in five deleted.
+    (b"\x10\x01",) * (number // 2 % 5 < 3)
+    + (b"\x10\x02",) * (3 if number // 25 % 5 else 2)
+    + (b"\x10\x08",) * (number % 5 > 2)
+    + (b"\x10\x04",) * (number // 5 % 5 > 3)
+    for number in range(256)
+]
+
+
+Maker = Callable[[int, bytes], Happening | None]
+"""Makes an event for a moment (FILETIME) and its varint, or the one that must come first."""
+ManyMaker = Callable[[Sequence[int], Sequence[int], Sequence[bytes]], list[Happening]]
+"""Makes the events for some places in moments (FILETIME) and their varints."""
+
+
+def each(make: Maker) -> ManyMaker:
+    """Makes many one by one: still, code that runs again at once runs faster."""
+
+    def makes(
+        places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        return [it for at in places if (it := make(moments[at], stamps[at])) is not None]
+
+    return makes
+
+
+class Endpoints:
+    """Lets some endpoint do something, and says so.
+
+    Each maker takes the moment (FILETIME) and its varint. Makers of events that a process causes
+    start one when none runs: they give the event that says so, when that is published.
+    """
+
+    def __init__(
+        self,
+        estate: Estate,
+        population: Population,
+        version: ServerVersion,
+        published: frozenset[str],
+        rng: Random,
+    ) -> None:
+        self._estate, self._population, self._published = estate, population, published
+        self._rng, self._random = rng, rng.random
+        self._network_v2, self._sha256 = version.network_v2, version.sha256
+        self._suppresses = version.includes(ServerVersion.V5_2)
+        self.raw = RawWriter(version, rng)
+        self._active, self._active_windows = population.active, population.active_windows
+        self._one = one_of(rng, range(ACTIVE))
+        self._paths = Paths(rng)
+        self._own_load = lru_cache(maxsize=64)(
+            lambda binary: self.raw.load(binary, scanned=True, own=True)
+        )
+        self._calls: dict[tuple[int, ...], Callable[[], Call]] = {}
+        self._loads = {os: drawn(self._loads_of(os)) for os in estate.libraries}
+        self._file_lives = {
+            os: (drawn(self._file_lives_of(os, 9)), drawn(self._file_lives_of(os, 10)))
+            for os in estate.libraries
+        }
+        self._key_lives = drawn(lambda: picks(rng, _KEY_LIVES))
+        started = "procstart" if version.includes(ServerVersion.V5_2) else "process"
+        self.started = f"ingress.event.{started}"
+        """What a process's own start is told as."""
+        makers: dict[str, Maker] = {
+            started: self._procstart, "procend": self._procend, "childproc": self._childproc,
+            "tamper": self._tamper, "filemod": self._filemod, "regmod": self._regmod,
+            "moduleload": self._moduleload, "netconn": self._netconn,
+            "crossprocopen": self._crossprocopen, "remotethread": self._remotethread,
+            "processblock": self._processblock, "emetmitigation": self._emetmitigation,
+            "filelessscriptload": self._filelessscriptload,
+        }  # fmt: skip
+        self._many = self._many_makers()
+        self.makers = {f"ingress.event.{name}": maker for name, maker in makers.items()}
+
+    # What most events are: made ahead for a file, a key or a binary, but for the moment.
+
+    def many(self) -> Mapping[str, ManyMaker]:
+        """The makers for many at a time of what can happen in this turn, by name."""
+        return self._many[bool(self._active) + bool(self._active_windows)]
+
+    def _many_makers(self) -> tuple[dict[str, ManyMaker], ...]:
+        """Those when no process is active, when some are, and when some on Windows are."""
+        anywhere: dict[str, ManyMaker] = {
+            _FILEMOD: self._filemods,
+            _MODULELOAD: self._moduleloads,
+            "ingress.event.crossprocopen": each(self._crossprocopen),
+        }
+        windows: dict[str, ManyMaker] = {
+            _REGMOD: self._regmods,
+            "ingress.event.remotethread": each(self._remotethread),
+        }
+        return {}, anywhere, anywhere | windows
+
+    def _filemods(
+        self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        active, numbers = self._active, self._numbers(len(places))
+        deeds = [process.filemods or self._file_deeds(process) for process in active]
+        for process, count, _ in _counted(active, numbers, moments[places[-1]]):
+            process.filemod_count += count
+        return [
+            (_FILEMOD, _FILEMOD, (lead, stamps[at], tail, env), sensor)
+            for at, (lead, tail, env, sensor) in zip(
+                places, [deeds[number]() for number in numbers], strict=True
+            )
+        ]
+
+    def _regmods(
+        self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        active, numbers = self._active_windows, self._numbers(len(places))
+        deeds = [process.regmods or self._key_deeds(process) for process in active]
+        for process, count, _ in _counted(active, numbers, moments[places[-1]]):
+            process.regmod_count += count
+        return [
+            (_REGMOD, _REGMOD, (lead, stamps[at], tail, env), sensor)
+            for at, (lead, tail, env, sensor) in zip(
+                places, [deeds[number]() for number in numbers], strict=True
+            )
+        ]
+
+    def _moduleloads(
+        self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
+    ) -> list[Happening]:
+        active, numbers = self._active, self._numbers(len(places))
+        loaders = [
+            (it.wide, it.named, it.rest, it.env, it.sensor, self._loads[it.sensor.os])
+            for it in active
+        ]
+        happenings: list[Happening] = []
+        for at, number in zip(places, numbers, strict=True):
+            wide, named, rest, env, sensor, load = loaders[number]
+            which, guid, loaded = load()
+            happenings.append((
+                _MODULELOAD, _MODULELOAD,
+                (wide[which], stamps[at], named, guid, rest, loaded, env), sensor,
+            ))  # fmt: skip
+        for process, count, first in _counted(active, numbers, moments[places[-1]]):
+            if not process.modload_count:
+                # The first is of its own image.
+                which, guid, loaded = self._own_load(process.binary)
+                happenings[first] = (
+                    _MODULELOAD, _MODULELOAD,
+                    (process.wide[which], stamps[places[first]], process.named, guid, process.rest,
+                     loaded, process.env), process.sensor,
+                )  # fmt: skip
+            process.modload_count += count
+        return happenings
+
+    def _numbers(self, count: int) -> bytes:
+        """Who of those that are active does it, for so many events."""
+        return self._rng.randbytes(count).translate(_AMONG_ACTIVE)
+
+    def _filemod(self, now: int, stamp: bytes) -> Happening | None:
+        if not self._active and (cause := self.first(now, stamp)):
+            return cause
+        process = self._active[self._one()]
+        process.filemod_count += 1
+        process.last_update = now
+        lead, tail, env, sensor = (process.filemods or self._file_deeds(process))()
+        return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
+
+    def _regmod(self, now: int, stamp: bytes) -> Happening | None:
+        if not self._active_windows and (cause := self.first(now, stamp, windows=True)):
+            return cause
+        process = self._active_windows[self._one()]
+        process.regmod_count += 1
+        process.last_update = now
+        lead, tail, env, sensor = (process.regmods or self._key_deeds(process))()
+        return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
+
+    def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
+        if not self._active and (cause := self.first(now, stamp)):
+            return cause
+        return self._moduleloads((0,), (now,), (stamp,))[0]
+
+    def filemod(self, process: Process, now: int, stamp: bytes) -> Happening:
+        """A process did something to a file that it did nothing to before."""
+        process.filemod_count += 1
+        process.last_update = now
+        lead, tail, env, sensor = self._file(process)[0]
+        return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
+
+    def regmod(self, process: Process, now: int, stamp: bytes) -> Happening:
+        """A process changed the registry."""
+        process.regmod_count += 1
+        process.last_update = now
+        lead, tail, env, sensor = self._key(process)[0]
+        return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
+
+    def _file_deeds(self, process: Process) -> Callable[[], Deed]:
+        """What a process does to its files, over and over."""
+        deeds = [deed for _ in range(_FILES) for deed in self._file(process)]
+        process.filemods = cycle(deeds).__next__
+        return process.filemods
+
+    def _key_deeds(self, process: Process) -> Callable[[], Deed]:
+        """What a process does to its registry keys, over and over."""
+        process.regmods = cycle(self._key(process)).__next__
+        return process.regmods
+
+    def _file(self, process: Process) -> list[Deed]:
+        """What a process does to a file, from the first to the last."""
+        files = process.files or self._files(process)
+        wide, draw, guid, deed_guid, entry, start, middle, end = files[
+            int(self._random() * len(files))
+        ]
+        first, second, words = draw()
+        guid = words + guid
+        path = b"".join((process.named, guid, process.rest, entry, guid, start, first, middle,
+                         second, end))  # fmt: skip
+        lead, deed_guid, env, sensor = (
+            process.wide[wide], words + deed_guid, process.env, process.sensor
+        )  # fmt: skip
+        return [
+            (lead, path + before + deed_guid + behind, env, sensor)
+            for before, behind in self._file_lives[sensor.os][wide]()
+        ]
+
+    def _key(self, process: Process) -> list[Deed]:
+        """What a process does to a registry key, from the first to the last."""
+        keys = process.keys or self._keys(process)
+        draw, lead, guid, start, sid, after, middle, end = keys[int(self._random() * len(keys))]
+        first, second, words = draw()
+        head = b"".join((process.plain, lead, words, guid))
+        path = b"".join((start, sid, after, first, middle, second, end))
+        bare, env, sensor = process.bare, process.env, process.sensor
+        return [(bare, head + deed + path, env, sensor) for deed in self._key_lives()]
+
+    def _files(self, process: Process) -> tuple[FilePath, ...]:
+        program, user = process.binary.program, process.sensor.user.name
+        if program is None:
+            process.files = (self._paths.own_file(process.path + ".{h}"),)
+        else:
+            process.files = tuple([self._paths.file(one, user) for one in program.files])
+        return process.files
+
+    def _keys(self, process: Process) -> tuple[KeyPath, ...]:
+        program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
+        keys = program.registry if program else ()
+        keys = keys or (r"\registry\machine\software\vendor\{h}",)
+        process.keys = tuple([self._paths.key(one, sid) for one in keys])
+        return process.keys
+
+    def _file_lives_of(self, os: str, guid: int) -> Callable[[], list[_FileLife]]:
+        """What is done to files, for a guid of that many bytes.
+
+        Each is created and written, four in seven are deleted, two in seven written to the end.
+        """
+        rng = self._rng
+
+        def deed(action: int, more: bytes) -> _FileDeed:
+            body = bytes((0x10, action)) + more
+            return bytes((0x2A, 1 + guid + len(body), 0x08)), body
+
+        lives: list[_FileLife] = []
+        for number in range(256):
+            actions = (1, 2) + (8,) * (number // 7 % 7 < 2) + (4,) * (number % 7 < 4)
+            # Most say that it is no tampering.
+            tails = [b"\x30\x00" if (number + one) % 25 > 3 else b"" for one in actions]
+            lives.append(tuple(map(deed, actions, tails)))
+        kind = b"\x28\x01" if os == "windows" else b"\x28\x02"
+
+        def block() -> list[_FileLife]:
+            drawn = picks(rng, lives)
+            # Three deeds in a thousand: the sensor says what was written to the end.
+            for at in range(0, BLOCK - 100, 115):
+                more = b"\x22\x10" + rng.randbytes(16) + kind + b"\x30\x00"
+                if self._sha256:
+                    more += b"\x42\x20" + rng.randbytes(32)
+                drawn[at + int(rng.random() * 100)] = (*lives[6], deed(8, more))
+            return drawn
+
+        return block
+
+    def _loads_of(self, os: str) -> Callable[[], list[_Load]]:
+        rng, load, software = self._rng, self.raw.load, self._estate.software
+        known = self._estate.libraries[os]
+        total = max(self._estate.size.binaries, len(known))
+        common = [
+            # Four in five were scanned.
+            load(known[number % len(known)], scanned=number // len(known) % 5 > 0)
+            for number in range(256)
+        ]
+
+        def minted(number: int) -> _Load:
+            return load(software.minted(os, number), scanned=number % 100 < 81)
+
+        third_party = lru_cache(maxsize=_LOADS)(minted)
+
+        def block() -> list[_Load]:
+            drawn, random = picks(rng, common), rng.random
+            for at in range(0, BLOCK, _THIRD_PARTY):
+                # Few are seen everywhere, and each of the many seldom (Zipf).
+                number = int(total ** random())
+                if number >= len(known):
+                    drawn[at + int(random() * _THIRD_PARTY)] = third_party(number)
+            return drawn
+
+        return block
+
+    # The lives of processes.
+
+    def first(self, now: int, stamp: bytes, *, windows: bool = False) -> Happening | None:
+        """Start a process where none runs; None when it started in silence and runs now."""
+        while True:
+            cause = self._procstart(now, stamp)
+            if cause[0] in self._published:
+                return cause
+            if self._active_windows if windows else self._active:
+                return None
+
+    def begun(self, process: Process, now: int, stamp: bytes) -> Happening:
+        """A process starts, by its own account."""
+        self._population.begin(process)
+        process.last_update = now
+        return self.started, self.started, self.raw.process(process, stamp), process.sensor
+
+    def child(
+        self, process: Process, now: int, stamp: bytes, *, created: bool, how: str = "exec"
+    ) -> Happening:
+        """A process starts or ends, by its parent's account."""
+        parent = process.parent
+        assert parent is not None
+        parent.last_update = now
+        if created:
+            parent.childproc_count += 1
+        pieces = self.raw.childproc(parent, process, stamp, created=created, how=how)
+        return _CHILDPROC, _CHILDPROC, pieces, process.sensor
+
+    def _procstart(self, now: int, stamp: bytes) -> Happening:
+        starting = self._population.starting
+        if not starting and _CHILDPROC in self._published:
+            process = self._exec(now)
+            starting.append(process)
+            return self.child(process, now, stamp, created=True)
+        while not starting:
+            self._childproc(now, stamp)
+        return self.begun(starting.popleft(), now, stamp)
+
+    def _childproc(self, now: int, stamp: bytes) -> Happening:
+        rng, population = self._rng, self._population
+        if population.reaping and (population.starting or rng.random() < 0.35):
+            process = population.reaping.popleft()
+            return self.child(process, now, stamp, created=False)
+        sensor, odds = population.anywhere(), rng.random()
+        if sensor.os != "windows" and odds < 0.3 and (parent := population.young(sensor)):
+            parent = parent.forked_by or parent
+            child = population.spawn(sensor, parent.binary, now, parent)
+            if odds < 0.2:
+                population.begin(parent.fork(child.pid))
+                return self.child(child, now, stamp, created=True, how="fork")
+            population.starting.append(child)
+            return self.child(child, now, stamp, created=True, how="other_exec")
+        process = self._exec(now, sensor)
+        if sensor.os != "linux" and odds > 0.96 and self._suppresses:
+            return self.child(process, now, stamp, created=True, how="suppressed")
+        population.starting.append(process)
+        return self.child(process, now, stamp, created=True)
+
+    def _exec(self, now: int, sensor: Sensor | None = None) -> Process:
+        sensor = sensor or self._population.anywhere()
+        binary = self._rng.choice(self._estate.programs[sensor.os])
+        return self._population.spawn(sensor, binary, now)
+
+    def _procend(self, now: int, stamp: bytes) -> Happening | None:
+        population = self._population
+        while process := population.oldest():
+            if process.forked_by is None:
+                population.reaping.append(process)
+                process.last_update = now
+                name = "ingress.event.procend"
+                return name, name, self.raw.procend(process, stamp), process.sensor
+        return self.first(now, stamp)
+
+    # The rest, which is rare.
+
+    def _netconn(self, now: int, stamp: bytes) -> Happening | None:
+        def connect(process: Process) -> Pieces:
+            process.netconn_count += 1
+            program = process.binary.program
+            ports = program.ports if program else (443,)
+            call = (self._calls.get(ports) or self._calls_to(ports))()
+            local = 49152 + int(self._random() * 16000)
+            return self.raw.netconn(process, call, local, stamp)
+
+        return self._by_process("netconn", now, stamp, connect)
+
+    def netconn(
+        self, process: Process, connection: Connection, local_port: int, now: int, stamp: bytes
+    ) -> Happening:
+        """A process makes that connection."""
+        process.netconn_count += 1
+        process.last_update = now
+        name, call = "ingress.event.netconn", self.raw.call(connection)
+        return name, name, self.raw.netconn(process, call, local_port, stamp), process.sensor
+
+    def _crossprocopen(self, now: int, stamp: bytes) -> Happening | None:
+        def open_other(process: Process) -> Pieces:
+            process.crossproc_count += 1
+            return self.raw.crossprocopen(process, process.parent or process, stamp)
+
+        return self._by_process("crossprocopen", now, stamp, open_other)
+
+    def _remotethread(self, now: int, stamp: bytes) -> Happening | None:
+        def thread(process: Process) -> Pieces:
+            process.crossproc_count += 1
+            return self.raw.remotethread(process, process.parent or process, stamp)
+
+        return self._by_process("remotethread", now, stamp, thread, windows=True)
+
+    def _processblock(self, now: int, stamp: bytes) -> Happening | None:
+        def block(process: Process) -> Pieces:
+            banned = self._estate.library(process.sensor.os, self._rng.randrange(10**6))
+            return self.raw.processblock(process, banned, now, stamp)
+
+        return self._by_process("processblock", now, stamp, block)
+
+    def _emetmitigation(self, now: int, stamp: bytes) -> Happening | None:
+        return self._by_process(
+            "emetmitigation", now, stamp,
+            lambda process: self.raw.emetmitigation(process, now, stamp), windows=True,
+        )  # fmt: skip
+
+    def _filelessscriptload(self, now: int, stamp: bytes) -> Happening | None:
+        return self._by_process(
+            "filelessscriptload", now, stamp,
+            lambda process: self.raw.filelessscriptload(process, stamp),
+        )  # fmt: skip
+
+    def _tamper(self, now: int, stamp: bytes) -> Happening:
+        del now
+        sensor, name = self._population.anywhere(), "ingress.event.tamper"
+        return name, name, self.raw.tamper(sensor, stamp), sensor
+
+    def _by_process(
+        self, name: str, now: int, stamp: bytes, write: Callable[[Process], Pieces], *,
+        windows: bool = False,
+    ) -> Happening | None:  # fmt: skip
+        active = self._active_windows if windows else self._active
+        if not active and (cause := self.first(now, stamp, windows=windows)):
+            return cause
+        process = active[self._one()]
+        process.last_update = now
+        key = f"ingress.event.{name}"
+        return key, key, write(process), process.sensor
+
+    def _calls_to(self, ports: tuple[int, ...]) -> Callable[[], Call]:
+        """Connections of programs that use these ports."""
+        calls = [self.raw.call(self._connection(ports)) for _ in range(_CALLS)]
+        self._calls[ports] = found = one_of(self._rng, calls)
+        return found
+
+    def _connection(self, ports: tuple[int, ...]) -> Connection:
+        rng, estate = self._rng, self._estate
+        odds = rng.random()
+        if self._network_v2 and odds < 0.1:
+            return Connection("", rng.choice(estate.addresses_v6), 443)
+        host = rng.choice(estate.hosts) if odds < 0.85 else ""
+        address = rng.choice(estate.addresses)
+        if odds > 0.97:
+            return Connection(host, address, 53, udp=True)
+        return Connection(host, address, rng.choice(ports), odds < 0.93, False, 0.4 < odds < 0.44)
+
+
+def _counted(
+    active: Sequence[Process], numbers: bytes, last: int
+) -> Iterator[tuple[Process, int, int]]:
+    """Who did something, how often, and its first place; `last` is the moment that is noted."""
+    for number, process in enumerate(active):
+        if count := numbers.count(number):
+            process.last_update = last
+            yield process, count, numbers.index(number)

@@ -1,0 +1,239 @@
+"""Stories of processes, endpoints and feeds: what is found, and when the server says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from cbsim.wire.clock import TICKS, iso_time
+from cbsim.wire.document import structure
+from cbsim.wire.event import varint
+from cbsim.world import facts
+from cbsim.world.agenda import Step, Story
+from cbsim.world.endpoint import Endpoints
+from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
+from cbsim.world.facts import Known
+from cbsim.world.happening import Happening
+from cbsim.world.process import Process
+from cbsim.world.raw import Connection
+from cbsim.world.server import Latency, Server, Voice, seconds
+
+__all__ = ["HostHit", "ProcessHit", "Search", "Synchronization", "Teller"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teller:
+    """What every story needs to be told."""
+
+    estate: Estate
+    server: Server
+    voice: Voice
+    endpoints: Endpoints
+    rng: Random
+
+    def feed(self, ioc_type: str) -> Feed:
+        """Some feed whose reports look for that."""
+        return self.rng.choice(self.estate.feeds_of[ioc_type])
+
+
+def ticks(delay: float) -> int:
+    """Seconds as FILETIME ticks, none below 0."""
+    return int(max(0.0, delay) * TICKS)
+
+
+def about(process: Process, teller: Teller) -> Known:
+    """A process, as alerts describe it."""
+    known = facts.process_document(process, teller.server.version, teller.rng)
+    return known | {
+        "md5": known["process_md5"],
+        "process_id": known["id"],
+        "process_path": known["path"],
+    }
+
+
+class ProcessHit(Story):
+    """A process calls an address that a feed's report names."""
+
+    __slots__ = ("_attributes", "_call", "_feed", "_local_port", "_process", "_report", "_teller")
+
+    def __init__(
+        self,
+        teller: Teller,
+        process: Process,
+        feed: Feed,
+        report: Report,
+        call: Connection,
+        local_port: int,
+    ) -> None:
+        self._teller, self._process, self._feed, self._report = teller, process, feed, report
+        self._call, self._local_port = call, local_port
+        attributes: dict[str, object] = {
+            "direction": "Outbound",
+            "protocol": "TCP",
+            "port": call.port,
+            "remote_port": call.port,
+            "local_port": local_port,
+            "remote_ip": call.address,
+            "local_ip": process.sensor.ip,
+        }
+        attributes |= {"dns_name": call.host} if call.host else {}
+        self._attributes = structure("ioc_attr", attributes)
+
+    @staticmethod
+    def steps(latency: Latency) -> Step:
+        """The connection, the hit as the data arrives, its alert, and the hit in the data store."""
+        alarm = Step("alert.watchlist.hit.ingress.process", ticks(0.2), ProcessHit._alarm)
+        storage = Step("feed.storage.hit.process", ticks(latency.storage), ProcessHit._storage)
+        ingress = Step("feed.ingress.hit.process", 0, ProcessHit._ingress, (storage, alarm))
+        return Step("ingress.event.netconn", 0, ProcessHit._connect, (ingress,))
+
+    def _connect(self, now: int) -> Happening:
+        return self._teller.endpoints.netconn(
+            self._process, self._call, self._local_port, now, varint(now)
+        )
+
+    def _said(self) -> Known:
+        key = self._process.key.encode()
+        said = facts.feed_hit(self._feed, self._report, self._process.sensor, self._attributes)
+        return said | {"process_id": key, "process_guid": key, "segment_id": b"1"}
+
+    def _ingress(self, now: int) -> Happening:
+        name = "feed.ingress.hit.process"
+        return self._teller.voice.say(name, now, self._said() | {"type": name.encode()})
+
+    def _storage(self, now: int) -> Happening:
+        name, teller = "feed.storage.hit.process", self._teller
+        known = facts.process_document(self._process, teller.server.version, teller.rng)
+        known |= facts.scores(self._feed, self._report, now)
+        document = teller.voice.document(name, known)
+        return teller.voice.say(name, now, self._said() | {"docs": document})
+
+    def _alarm(self, now: int) -> Happening:
+        name, teller, process = "alert.watchlist.hit.ingress.process", self._teller, self._process
+        said = about(process, teller) | self._attributes
+        said |= facts.alert(
+            name.removeprefix("alert."), process.sensor, now, self._report.score, teller.rng
+        )
+        return teller.voice.say(name, now, said | facts.by_feed(self._feed, self._report))
+
+
+class Search(Story):
+    """A watchlist's and a feed's query find a process."""
+
+    __slots__ = ("_feed", "_highlights", "_process", "_report", "_teller", "_watchlist")
+
+    def __init__(self, teller: Teller, process: Process, feed: Feed, watchlist: Watchlist) -> None:
+        self._teller, self._process, self._feed, self._watchlist = teller, process, feed, watchlist
+        # A query feed's report is known by what it looks for, so it reads the same every time.
+        query = f"cb.urlver=1&q=process_name%3A{process.image.name}"
+        self._report = Report(f"{process.image.name}_proc", "query", query, 75)
+        self._highlights = {"highlights": [f"PREPREPRE{process.image.name}POSTPOSTPOST"]}
+
+    @staticmethod
+    def steps(latency: Latency) -> tuple[Step, Step]:
+        """The watchlist's hits and alert, and the feed's hit."""
+        later = ticks(latency.watchlist - latency.storage)
+        hit = Step("watchlist.hit.process", later, Search._hit)
+        alarm = Step("alert.watchlist.hit.query.process", later, Search._alarm)
+        storage = Step("watchlist.storage.hit.process", ticks(latency.storage), Search._storage,
+                       (hit, alarm))  # fmt: skip
+        return storage, Step("feed.query.hit.process", ticks(latency.query), Search._queried)
+
+    def _document(self, name: str, now: int) -> bytes:
+        teller = self._teller
+        known = facts.process_document(self._process, teller.server.version, teller.rng)
+        known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        if teller.rng.random() < 0.75:
+            feed = teller.estate.feeds[2]
+            known |= facts.scores(feed, feed.reports[0], now)
+        else:
+            known |= facts.NO_SCORES
+        return teller.voice.document(name, known)
+
+    def _found(self, name: str, now: int) -> Happening:
+        said = facts.by_watchlist(self._watchlist)
+        said |= {"process_id": self._process.key.encode(), "docs": self._document(name, now)}
+        return self._teller.voice.say(name, now, said)
+
+    def _storage(self, now: int) -> Happening:
+        return self._found("watchlist.storage.hit.process", now)
+
+    def _hit(self, now: int) -> Happening:
+        return self._found("watchlist.hit.process", now)
+
+    def _queried(self, now: int) -> Happening:
+        name, process = "feed.query.hit.process", self._process
+        marked = structure("ioc_attr", self._highlights) | structure("ioc_attrs", self._highlights)
+        said = facts.feed_hit(self._feed, self._report, process.sensor, marked)
+        said |= {
+            "process_id": process.key.encode(),
+            "segment_id": b"%d" % facts.segment_of(process),
+            "docs": self._document(name, now),
+        }
+        return self._teller.voice.say(name, now, said)
+
+    def _alarm(self, now: int) -> Happening:
+        name, teller, process = "alert.watchlist.hit.query.process", self._teller, self._process
+        said = about(process, teller) | structure("ioc_attr", self._highlights)
+        said |= facts.alert(name.removeprefix("alert."), process.sensor, now, 75, teller.rng)
+        said |= facts.by_watchlist(self._watchlist) | {"ioc_type": b"query"}
+        return teller.voice.say(name, now, said)
+
+
+class HostHit(Story):
+    """An endpoint asks for a name that a feed's report knows, and no process is known."""
+
+    __slots__ = ("_attributes", "_feed", "_report", "_sensor", "_teller")
+
+    def __init__(self, teller: Teller, sensor: Sensor, feed: Feed, report: Report) -> None:
+        self._teller, self._sensor, self._feed, self._report = teller, sensor, feed, report
+        self._attributes = structure(
+            "ioc_attr", {"dns_name": report.ioc_value, "direction": "Outbound"}
+        )
+
+    @staticmethod
+    def steps() -> Step:
+        """The hit and its alert."""
+        alarm = Step("alert.watchlist.hit.ingress.host", ticks(0.2), HostHit._alarm)
+        return Step("feed.ingress.hit.host", 0, HostHit._hit, (alarm,))
+
+    def _hit(self, now: int) -> Happening:
+        said = facts.feed_hit(self._feed, self._report, self._sensor, self._attributes)
+        return self._teller.voice.say("feed.ingress.hit.host", now, said)
+
+    def _alarm(self, now: int) -> Happening:
+        name, teller = "alert.watchlist.hit.ingress.host", self._teller
+        said = facts.alert(
+            name.removeprefix("alert."), self._sensor, now, self._report.score, teller.rng
+        )
+        said |= facts.by_feed(self._feed, self._report) | self._attributes
+        return teller.voice.say(name, now, said)
+
+
+class Synchronization(Story):
+    """The server is told to fetch a feed, and has."""
+
+    __slots__ = ("_feed", "_teller")
+
+    def __init__(self, teller: Teller, feed: Feed) -> None:
+        self._teller, self._feed = teller, feed
+
+    @staticmethod
+    def steps() -> Step:
+        """The command, and what came of it."""
+        done = Step("feed.synchronized", ticks(0.5), Synchronization._done)
+        return Step("cmd.feed.synchronize", 0, Synchronization._told, (done,))
+
+    def _told(self, now: int) -> Happening:
+        said = {"feed_id": b"%d" % self._feed.id, "full_sync": b"false"}
+        return self._teller.voice.say("cmd.feed.synchronize", now, said)
+
+    def _done(self, now: int) -> Happening:
+        teller = self._teller
+        said = {
+            "feed_id": b"%d" % self._feed.id,
+            "feed_name": self._feed.name.encode(),
+            "scan_start_time": b"null" if teller.rng.random() < 0.25 else seconds(now),
+            "feed_update_time": iso_time(now).encode(),
+        }
+        return teller.voice.say("feed.synchronized", now, said)

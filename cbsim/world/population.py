@@ -1,0 +1,119 @@
+"""The processes of the estate: those that run, and those about to be told of."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import lru_cache
+from hashlib import blake2b
+from random import Random
+
+from cbsim.wire.clock import TICKS
+from cbsim.world.estate import Estate, Sensor
+from cbsim.world.process import Process
+from cbsim.world.software import Binary
+
+__all__ = ["ACTIVE", "Population"]
+
+ACTIVE = 16
+"""How many processes do something in a turn; a power of two."""
+_LIVE_PER_SENSOR = 6
+_LIVE = 4000
+_WAITING = 1000
+
+
+class Population:
+    """Starts, remembers and ends processes. What it holds does not grow with the run."""
+
+    def __init__(self, estate: Estate, rng: Random, *, sha256: bool) -> None:
+        self._estate, self._rng, self._sha256 = estate, rng, sha256
+        self._limit = min(_LIVE, _LIVE_PER_SENSOR * len(estate.sensors))
+        self.live: list[Process] = []
+        """Those that were told of, the oldest first."""
+        self.windows: list[Process] = []
+        """Those of `live` that run on Windows."""
+        self.active: list[Process] = []
+        """Those of `live` that do something in this turn; empty when none runs."""
+        self.active_windows: list[Process] = []
+        """Those of `windows` that do."""
+        self.starting: deque[Process] = deque(maxlen=_WAITING)
+        """Their parents' events told of them; their own start comes next."""
+        self.reaping: deque[Process] = deque(maxlen=_WAITING)
+        """They ended, and their parents have not heard of it yet."""
+        self.root = lru_cache(maxsize=4096)(self._root)
+        """A process that has been there since the endpoint started, by sensor and file name."""
+
+    def turn(self) -> None:
+        """Let others do something: a few are at it at a time, and then each does several things."""
+        choices = self._rng.choices
+        self.active[:] = choices(self.live, k=ACTIVE) if self.live else ()
+        self.active_windows[:] = choices(self.windows, k=ACTIVE) if self.windows else ()
+
+    def anywhere(self) -> Sensor:
+        """Some sensor."""
+        sensors = self._estate.sensors
+        return sensors[int(self._rng.random() * len(sensors))]
+
+    def spawn(
+        self, sensor: Sensor, binary: Binary, now: int, parent: Process | None = None
+    ) -> Process:
+        """A new process, not told of yet; without a parent, it gets the one its program names."""
+        if parent is None:
+            parent = self.root(sensor, binary.program.parent if binary.program else "explorer.exe")
+        sensor.pid = pid = sensor.pid % 60000 + (4 if sensor.os == "windows" else 1)
+        bits = self._rng.getrandbits(128)
+        return Process(sensor, binary, parent, now, pid, bits, sha256=self._sha256)
+
+    def begin(self, process: Process) -> None:
+        """It was told of, and runs."""
+        self.live.append(process)
+        if process.sensor.os == "windows":
+            self.windows.append(process)
+        if not self.active or (self.windows and not self.active_windows):
+            self.turn()
+        if len(self.live) > self._limit:
+            # Processes past the estate's size run on, but are not heard of again.
+            for _ in range(self._limit // 8 or 1):
+                self.oldest()
+
+    def oldest(self) -> Process | None:
+        """Take away the process that has run the longest and is not active; None if all are."""
+        active, active_windows = self.active, self.active_windows
+        for at, process in enumerate(self.live):
+            if process not in active and process not in active_windows:
+                del self.live[at]
+                if process.sensor.os == "windows":
+                    self.windows.remove(process)
+                return process
+        return None
+
+    def recent(self) -> Process:
+        """Some process that runs, as the server knows it: a forked child goes by its parent."""
+        process = self.live[int(self._rng.random() * len(self.live))]
+        return process.forked_by or process
+
+    def of(self, sensor: Sensor) -> Process | None:
+        """The process of that sensor's that started last."""
+        return next((it for it in reversed(self.live) if it.sensor is sensor), None)
+
+    def young(self, sensor: Sensor) -> Process | None:
+        """A process of that sensor's among those that started just now."""
+        return next((it for it in reversed(self.live[-50:]) if it.sensor is sensor), None)
+
+    def _root(self, sensor: Sensor, name: str) -> Process:
+        # Forgotten and made again, it is the same.
+        digest = blake2b(f"{self._estate.seed}:{sensor.id}:{name}".encode(), digest_size=24)
+        bits = int.from_bytes(digest.digest(), "little")
+        booted = sensor.booted + (bits >> 128) % 600 * TICKS
+        binary = self._system(sensor.os, name)
+        pid = 4 + (bits >> 144) % 280 * 4
+        return Process(sensor, binary, None, booted, pid, bits, sha256=self._sha256)
+
+    def _system(self, os: str, name: str) -> Binary:
+        """The program of that name, or the file of the operating system that carries it."""
+        for binary in self._estate.programs[os]:
+            if binary.filename == name:
+                return binary
+        folder = {"windows": "c:\\windows\\", "linux": "/usr/sbin/", "osx": "/sbin/"}[os]
+        if os == "windows" and name != "explorer.exe":
+            folder += "system32\\"
+        return self._estate.software.file(os, folder + name)

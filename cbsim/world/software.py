@@ -1,0 +1,178 @@
+"""Software of the estate: products, and the binaries that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from random import Random
+
+from cbsim.catalog import DIGSIG_RESULTS
+from cbsim.world.vocabulary import MODULES, PROGRAMS, Program
+
+__all__ = ["Binary", "Product", "Software"]
+
+_OS_NAMES = {"windows": "Windows", "linux": "Linux", "osx": "Osx"}
+_LIBRARIES = {"windows": ".dll", "linux": ".so", "osx": ".dylib"}
+_PROGRAMS = {"windows": ".exe", "linux": "", "osx": ""}
+_PRODUCTS = 64
+_SIGNED: Sequence[float] = (90, 6, 1, 1, 2, 1, 1, 0.5)
+_UNSIGNED: Sequence[float] = (0, 1, 0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """What the binaries of one product have in common."""
+
+    os: str
+    """As the server writes it: `Windows`, `Linux` or `Osx`."""
+    company: str
+    name: str
+    folder: str
+    """Where its files are, and how their names begin."""
+    version: str
+    digsig: str
+    comments: str
+    private_build: str
+    issuer: str
+    icon: bytes
+    executable: bool
+    """Programs rather than libraries."""
+    extension: str
+
+    @property
+    def product_version(self) -> str:
+        """The version without its branch."""
+        return self.version.partition(" ")[0]
+
+    @property
+    def copyright(self) -> str:
+        """Who made it."""
+        return f"© {self.company}. All rights reserved."
+
+
+class Binary:
+    """A file that can be run or loaded. Everything about it follows from its path and a digest."""
+
+    __slots__ = ("filename", "md5", "path", "product", "program", "sha256", "size")
+
+    def __init__(
+        self, digest: bytes, path: str, product: Product, size: int,
+        program: Program | None = None,
+    ) -> None:  # fmt: skip
+        self.sha256, self.md5 = digest[:32], digest[32:48]
+        self.path, self.product, self.size = path, product, size
+        self.filename = path.rpartition("\\" if product.os == "Windows" else "/")[2]
+        """The last part of its path."""
+        self.program = program
+
+    @property
+    def hex(self) -> str:
+        """Its MD5 as notifications of binaries have it: upper-case hex."""
+        return self.md5.hex().upper()
+
+    @property
+    def os(self) -> str:
+        """`Windows`, `Linux` or `Osx`."""
+        return self.product.os
+
+    @property
+    def description(self) -> str:
+        """What its version resource says of it."""
+        if self.product.folder:
+            return self.product.name
+        stem = self.filename.partition(".")[0]
+        return f"{stem.title()} Module"
+
+
+class Software:
+    """Every binary of the estate, by path or by number. The same seed gives the same ones."""
+
+    def __init__(self, seed: int, companies: Sequence[str], words: Sequence[str]) -> None:
+        self._seed, self._companies, self._words = seed, companies, words
+        rng = Random(f"{seed}:sizes")
+        self._sizes = [512 * int(rng.lognormvariate(6, 1.3) + 8) for _ in range(1024)]
+        self._salt = f"{seed}:".encode()
+        self._third_party = lru_cache(maxsize=None)(self._product_numbered)
+        self._system = lru_cache(maxsize=None)(self._product_named)
+        self.file = lru_cache(maxsize=64)(self._file)
+        """A file of the operating system, by operating system and path."""
+        self.programs = {
+            os: [self._program(one, os) for one in programs] for os, programs in PROGRAMS.items()
+        }
+        self.libraries = {os: [self._file(os, path) for path in MODULES[os]] for os in MODULES}
+
+    def minted(self, os: str, number: int) -> Binary:
+        """A third-party binary for an operating system, by number."""
+        digest = blake2b(b"%b%b:%d" % (self._salt, os.encode(), number)).digest()
+        product = self._third_party(os, digest[48] % _PRODUCTS)
+        path = f"{product.folder}{number}{product.extension}"
+        size = self._sizes[digest[50] << 2 | digest[51] & 3]
+        return Binary(digest, path, product, size)
+
+    def _file(self, os: str, path: str) -> Binary:
+        company = {"windows": "Microsoft Corporation", "osx": "Apple Inc."}.get(os, "")
+        name = "Microsoft® Windows® Operating System" if os == "windows" else "System"
+        return self._at(os, path, company, name)
+
+    def _program(self, program: Program, os: str) -> Binary:
+        return self._at(os, program.path, program.company, program.product, program)
+
+    def _at(
+        self, os: str, path: str, company: str, name: str, program: Program | None = None
+    ) -> Binary:
+        digest = blake2b(self._salt + path.encode()).digest()
+        size = self._sizes[digest[50] << 2 | digest[51] & 3]
+        product = self._system(os, company, name)
+        return Binary(digest, path, product, size, program)
+
+    def _product_numbered(self, os: str, number: int) -> Product:
+        rng = Random(f"{self._seed}:{os}:product {number}")
+        company, word = rng.choice(self._companies), rng.choice(self._words)
+        maker = company.split()[0].strip(",").lower()
+        folder = {
+            "windows": rf"c:\program files\{maker}\{word}",
+            "linux": f"/opt/{maker}/lib{word}-",
+            "osx": f"/library/{maker}/lib{word}.",
+        }[os]
+        odds = _UNSIGNED if os == "linux" else _SIGNED
+        name, executable = f"{maker.title()} {word.title()}", rng.random() < 0.2
+        return _product(rng, odds, os, company, name, folder, executable=executable)
+
+    def _product_named(self, os: str, company: str, name: str) -> Product:
+        rng, odds = Random(f"{self._seed}:{os}:{company}:{name}"), _UNSIGNED
+        if company and os != "linux":
+            odds = (1, 0, 0, 0, 0, 0, 0, 0)
+        return _product(rng, odds, os, company, name, "", executable=True)
+
+
+def _product(
+    rng: Random,
+    odds: Sequence[float],
+    os: str,
+    company: str,
+    name: str,
+    folder: str,
+    *,
+    executable: bool,
+) -> Product:
+    version = f"{rng.randrange(1, 12)}.{rng.randrange(10)}"
+    version += f".{rng.randrange(20000)}.{rng.randrange(20000)}"
+    branch = os == "windows" and company == "Microsoft Corporation"
+    return Product(
+        os=_OS_NAMES[os],
+        company=company,
+        name=name,
+        folder=folder,
+        version=version + (" (winblue_ltsb.150928-1002)" if branch else ""),
+        digsig=rng.choices(tuple(DIGSIG_RESULTS), odds)[0],
+        comments=f"{name} component" if rng.random() < 0.12 else "",
+        private_build=f"build {rng.randrange(10**4)}" if rng.random() < 0.08 else "",
+        issuer="Microsoft Windows Production PCA 2011" if rng.random() < 0.42 else "",
+        icon=b"\x89PNG\r\n\x1a\n" + rng.randbytes(rng.randrange(800, 6000))
+        if rng.random() < 0.17
+        else b"",
+        executable=executable,
+        extension=(_PROGRAMS if executable else _LIBRARIES)[os],
+    )
