@@ -1,4 +1,8 @@
-"""The embedded broker as such: its life, its limits, TLS, and publishers that have to wait."""
+"""The embedded broker as such: its life, its limits, TLS, and publishers that have to wait.
+
+That publishers wait is not part of the conformance suite: a RabbitMQ would have to be brought to
+the end of its memory first.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +92,12 @@ def test_a_port_that_is_taken() -> None:
         _ = broker.queues
 
 
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("256.0.0.1", 0), ("a" * 70, 0)])
+def test_an_address_that_cannot_be(host: str, port: int) -> None:
+    with pytest.raises(BrokerError, match="cannot listen on"):
+        EmbeddedBroker(host=host, port=port).start()
+
+
 def test_what_it_says_about_itself() -> None:
     with EmbeddedBroker() as broker, opened(broker, "mine") as connection:
         channel = connection.channel()
@@ -120,6 +130,11 @@ def test_tls(tmp_path: Path) -> None:
             assert channel.basic_get("q")[2] == b"x" * 1_000_000
         with pytest.raises(BrokerError, match="its certificate is not trusted"):
             connect(broker.url)
+        for how in ("close", "eof", "reset", "mid-frame"):
+            dropped = connect(broker.url, Tls(str(ca_file)))
+            assert broker.faults.drop_connection(how) == 1
+            with pytest.raises(AMQPConnectionError):
+                dropped.process_data_events(5)
 
 
 def test_nobody_gets_in_without_the_password() -> None:
@@ -225,6 +240,26 @@ def test_queues_it_does_not_have(arguments: dict[str, Any], text: str) -> None:
             opened(broker).channel().queue_declare("q", arguments=arguments)
         assert (refused.value.reply_code, refused.value.reply_text) == (
             540, f"NOT_IMPLEMENTED - {text}")  # fmt: skip
+
+
+def test_a_queue_that_goes_while_a_message_comes() -> None:
+    with EmbeddedBroker() as broker, opened(broker) as connection, Raw(broker.url) as raw:
+        channel = connection.channel()
+        channel.queue_declare("q")
+        raw.open().channel()
+        raw.send(1, commands.Basic.Publish(routing_key="q", mandatory=True))
+        raw.frame(2, 1, content(3))
+        wait(
+            lambda: broker.call(
+                lambda server: any(
+                    one.content for each in server.connections for one in each.channels.values()
+                )
+            )
+        )
+        channel.queue_delete("q")
+        raw.frame(3, 1, b"abc")
+        assert isinstance(raw.method(), commands.Basic.Return)
+        assert broker.memory == 0
 
 
 def test_it_has_no_direct_reply_to() -> None:

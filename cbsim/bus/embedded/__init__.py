@@ -1,4 +1,22 @@
-"""An AMQP 0-9-1 broker in our own process, with faults on demand."""
+"""An AMQP 0-9-1 broker in our own process, with faults on demand.
+
+What consumers of the bus use, as RabbitMQ 3.10 does it, errors and their texts included: logins by
+PLAIN and AMQPLAIN, TLS, tuning, heartbeats; direct, topic, fanout and headers exchanges, the
+default exchange, bindings between exchanges, alternate exchanges; durable, exclusive, auto-delete
+and server-named queues, `x-expires`, `x-message-ttl`, `x-max-length`, `x-max-length-bytes`,
+`x-overflow`, dead-lettering with `x-death`; mandatory messages, confirms, CC and BCC; consumers
+with acks, prefetch, priorities, cancel-notify; get, nack, reject, recover; `connection.blocked`.
+
+| it does not have | what happens |
+| --- | --- |
+| anything on disk | durable and persistent are noted; all is gone when it stops |
+| transactions (`tx`) | 540 NOT_IMPLEMENTED |
+| quorum queues, streams, `x-max-priority`, `x-single-active-consumer` | 540 NOT_IMPLEMENTED |
+| direct reply-to, `connection.update-secret` | 540 NOT_IMPLEMENTED |
+| more than one user or virtual host, permissions, policies | 530, or 403 at login |
+| a time limit for acks, plugins, a management API | as if nobody had configured any |
+| AMQP 0-8, 0-9 and 1.0 | answered with the protocol header of 0-9-1 |
+"""
 
 from cbsim.bus.embedded.broker import EmbeddedBroker
 from cbsim.bus.embedded.fault import Fault, Parameter

@@ -71,12 +71,12 @@ class EmbeddedBroker:
         self._thread.start()
         try:
             self.port = ready.result()
-        except OSError as error:
+        except (OSError, OverflowError, ValueError) as error:
             self._thread.join()
             self._thread = None
+            why = getattr(error, "strerror", None) or error
             raise BrokerError(
-                f"the embedded broker cannot listen on {self.host}:{self.port}: "
-                f"{error.strerror or error}"
+                f"the embedded broker cannot listen on {self.host}:{self.port}: {why}"
             ) from None
         return self
 
@@ -158,7 +158,7 @@ class EmbeddedBroker:
                         backlog=1024,
                     )
                 )
-            except OSError as error:
+            except Exception as error:  # whatever it is, `start` must not wait for ever
                 ready.set_exception(error)
                 return
             self._loop = loop

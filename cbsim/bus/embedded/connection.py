@@ -287,7 +287,9 @@ class Connection(Outlet):
             channel.content = None
             self._published = True
             frames, header_size, body_size = content.frames(number)
-            channel.publish(content.route, frames, header_size, body_size, content.flags)
+            # Since the method came, queues may have gone.
+            route = self.vhost.route(content.route.publish)
+            channel.publish(route, frames, header_size, body_size, content.flags)
 
     # The conversation on channel 0.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pamqp import commands
@@ -23,10 +23,6 @@ __all__ = ["LONGEST", "check_exchange", "check_queue", "same_exchange", "same_qu
 
 LONGEST = 10 * 365 * 86_400_000
 """The longest time that a queue or a message may be given, milliseconds: ten years."""
-_TIMES = ("x-expires", "x-message-ttl")
-_NUMBERS = (*_TIMES, "x-max-length", "x-max-length-bytes")
-_TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key", "x-overflow", "x-queue-mode")
-_COMPARED = (*_NUMBERS, *_TEXTS)
 _OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
 _MODES = ("default", "lazy")
 _OTHER_KINDS = ("quorum", "stream")
@@ -38,47 +34,73 @@ def check_queue(name: str, arguments: Mapping[str, Field], vhost: str) -> None:
     if name.startswith("amq."):
         raise access_refused(f"queue name '{name}' contains reserved prefix 'amq.*'")
 
-    def invalid(argument: str, why: str) -> AmqpError:
-        return precondition_failed(
-            f"invalid arg '{argument}' for queue '{name}' in vhost '{vhost}': {why}"
-        )
-
-    for argument in _NUMBERS:
-        if (given := arguments.get(argument)) is not None:
-            number = given.number
-            if number is None:
-                raise invalid(argument, f'"expected integer, got {given.type_name}"')
-            if number < 0:
-                raise invalid(argument, f"{{value_negative,{number}}}")
-            if number == 0 and argument == "x-expires":
-                raise invalid(argument, "{value_zero,0}")
-            if number > LONGEST and argument in _TIMES:
-                raise invalid(argument, f"{{value_too_large,{number}}}")
     exchange = arguments.get("x-dead-letter-exchange")
     if exchange is not None and exchange.text is None:
         raise precondition_failed(
             f"invalid type '{exchange.type_name}' for arg 'x-dead-letter-exchange' in queue "
             f"'{name}' in vhost '{vhost}'"
         )
-    for argument in _TEXTS:
-        if (given := arguments.get(argument)) is not None and given.text is None:
-            raise invalid(argument, f"{{unacceptable_type,{given.type_name}}}")
-    if "x-dead-letter-routing-key" in arguments and exchange is None:
-        raise invalid("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined")
-    overflow = arguments.get("x-overflow")
-    if overflow is not None and overflow.text not in _OVERFLOWS:
-        raise invalid("x-overflow", "invalid_overflow")
-    mode = arguments.get("x-queue-mode")
-    if mode is not None and mode.text not in _MODES:
-        raise invalid("x-queue-mode", f"\"unsupported queue mode '{mode.text}'\"")
+    for argument, check in _CHECKS.items():
+        if argument in arguments and (why := check(arguments[argument])):
+            raise _invalid(argument, name, vhost, why)
+        if argument == "x-dead-letter-routing-key" and argument in arguments and exchange is None:
+            raise _invalid(argument, name, vhost, "routing_key_but_no_dlx_defined")
     kind = arguments.get("x-queue-type")
     if kind is not None and kind.text in _OTHER_KINDS:
         raise not_implemented(f"the embedded broker has no queues of type '{kind.text}'")
     if kind is not None and kind.text != "classic":
-        raise invalid("x-queue-type", f"\"unsupported queue type '{kind.text}'\"")
+        why = f"\"unsupported queue type '{kind.text}'\""
+        raise _invalid("x-queue-type", name, vhost, why)
     for argument in _LACKING:
         if argument in arguments:
             raise not_implemented(f"the embedded broker has no queues with {argument}")
+
+
+def _invalid(argument: str, name: str, vhost: str, why: str) -> AmqpError:
+    return precondition_failed(
+        f"invalid arg '{argument}' for queue '{name}' in vhost '{vhost}': {why}"
+    )
+
+
+def _length(given: Field) -> str:
+    if given.number is None:
+        return f'"expected integer, got {given.type_name}"'
+    return f"{{value_negative,{given.number}}}" if given.number < 0 else ""
+
+
+def _time(given: Field) -> str:
+    too_long = given.number is not None and given.number > LONGEST
+    return f"{{value_too_large,{given.number}}}" if too_long else _length(given)
+
+
+def _lease(given: Field) -> str:
+    return "{value_zero,0}" if given.number == 0 else _time(given)
+
+
+def _text(given: Field) -> str:
+    return f"{{unacceptable_type,{given.type_name}}}" if given.text is None else ""
+
+
+def _overflow(given: Field) -> str:
+    return _text(given) or ("" if given.text in _OVERFLOWS else "invalid_overflow")
+
+
+def _mode(given: Field) -> str:
+    unknown = f"\"unsupported queue mode '{given.text}'\""
+    return _text(given) or ("" if given.text in _MODES else unknown)
+
+
+_CHECKS: Mapping[str, Callable[[Field], str]] = {
+    "x-expires": _lease,
+    "x-message-ttl": _time,
+    "x-dead-letter-exchange": _text,
+    "x-dead-letter-routing-key": _text,
+    "x-max-length": _length,
+    "x-max-length-bytes": _length,
+    "x-overflow": _overflow,
+    "x-queue-mode": _mode,
+}
+"""Why a value will not do, in the order in which RabbitMQ looks at the arguments."""
 
 
 def check_exchange(name: str, arguments: Mapping[str, Field], vhost: str) -> None:
@@ -100,7 +122,7 @@ def same_queue(
     what = f"queue '{queue.name}' in vhost '{vhost}'"
     _same(what, "durable", asked.durable, queue.durable)
     _same(what, "auto_delete", asked.auto_delete, queue.auto_delete)
-    _same_arguments(what, _COMPARED, arguments, queue.arguments)
+    _same_arguments(what, tuple(_CHECKS), arguments, queue.arguments)
 
 
 def same_exchange(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -124,7 +125,7 @@ class Faults:
 
         def now(server: Server) -> list[Callable[[], None]]:
             return [
-                lambda channel=channel: act(channel)  # type: ignore[misc]
+                partial(act, channel)
                 for one in _connections(server, select)
                 for channel in one.channels.values()
                 if not channel.closing
@@ -253,10 +254,7 @@ class Faults:
         self, what: str, select: Selector, after: int, act: Callable[[Connection], None]
     ) -> int:
         def now(server: Server) -> list[Callable[[], None]]:
-            return [
-                lambda one=one: act(one)  # type: ignore[misc]
-                for one in _connections(server, select)
-            ]
+            return [partial(act, one) for one in _connections(server, select)]
 
         def later(channel: Channel, _: Consumer | None) -> None:
             act(channel.connection)

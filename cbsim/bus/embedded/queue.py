@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect
 from collections import deque
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from cbsim.bus.embedded.deadletter import Reason
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from cbsim.bus.embedded.vhost import Vhost
 
 __all__ = ["Queue"]
+
+_position = attrgetter("position")
 
 
 class Queue:
@@ -115,25 +119,19 @@ class Queue:
         if self.gone:
             self.vhost.release(entry.message for entry in entries)
             return
-        back = sorted(entries, key=lambda entry: entry.position)
+        back = sorted(entries, key=_position)
         for entry in back:
             entry.redelivered |= delivered
             self._bytes += entry.message.body_size
         if not ready or (back and back[-1].position < ready[0].position):
             ready.extendleft(reversed(back))
         elif len(back) > 8:
-            merged = sorted([*back, *ready], key=lambda entry: entry.position)
+            merged = sorted([*back, *ready], key=_position)
             ready.clear()
             ready.extend(merged)
         else:
             for entry in back:
-                index = 0
-                for index, other in enumerate(ready):  # noqa: B007 - where it belongs
-                    if other.position > entry.position:
-                        break
-                else:
-                    index = len(ready)
-                ready.insert(index, entry)
+                ready.insert(bisect(ready, entry.position, key=_position), entry)
         self._trim()
         self.touch()
 

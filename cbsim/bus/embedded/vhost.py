@@ -40,6 +40,11 @@ class Route(NamedTuple):
     by_headers: bool
     """Whether the queues depend on the headers, and have to be found anew."""
 
+    @property
+    def publish(self) -> bytes:
+        """The fields of the basic.publish that it is for."""
+        return self.address + (b"\x01" if self.mandatory else b"\x00")
+
 
 class Vhost:
     """What one virtual host holds; everything in it runs in the broker's loop."""
@@ -202,7 +207,7 @@ class Vhost:
         for message in messages:
             made, keys = dead_letter(message, queue.name, exchange, queue.dead_letter_key, reason)
             headers = Properties.parse(made.header).headers
-            found = self.destinations(exchange, keys, lambda headers=headers: headers)  # type: ignore[misc]
+            found = self.destinations(exchange, keys, headers.copy)
             if reason != "rejected":
                 found = [one for one in found if not went_round(made, one.name)]
             self.publish(made, found)
