@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from cbsim.bus.publisher import Publisher
 from cbsim.errors import BrokerError
 from cbsim.wire.message import Message
 
-CTL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+# The distributions' own command in PATH changes to a user who may not read our node's folder.
+_INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
+CTL = str(_INSTALLED) if _INSTALLED.exists() else "rabbitmqctl"
 
 
 @pytest.fixture(scope="module")
