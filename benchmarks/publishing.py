@@ -48,7 +48,7 @@ def measure(short: bool, count: int = 0, rounds: int = 0) -> dict[str, object]:
 
     `count` and `rounds` are for those who want fewer than the benchmark takes.
     """
-    count = count or (40_000 if short else 120_000)
+    count = count or (25_000 if short else 100_000)
     rounds = rounds or (3 if short else 5)
     with broker() as url, ground(url) as where:
         return _figures(where, count, rounds)
@@ -107,7 +107,7 @@ def _figures(where: Ground, count: int, rounds: int) -> dict[str, object]:
         "cbsim": lambda: _cbsim(where, count),
         "cbsim, prebuilt messages": lambda: _publisher(where, stream, count),
         "cbsim, bundles": lambda: _cbsim(where, 2 * count, bundled=True),
-        "pika": lambda: _pika(where, size, count // 2),
+        "pika": lambda: _pika(where, size, count // 4),
         "pika, a confirm each": lambda: _pika(where, size, count // 20, confirmed=True),
     }
     missing = ""

@@ -357,6 +357,7 @@ def test_a_full_queue_that_refuses_ends_the_run(broker: str) -> None:
     publisher.flush()
     with pytest.raises(BrokerError, match=r"refused a message \(nack\)"):
         publish_and_flush(publisher, 100)
+    assert publisher.confirmed == 3
     publisher.close()
     channel.exchange_delete(topology.events)
     connection.close()

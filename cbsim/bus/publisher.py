@@ -25,7 +25,9 @@ _BATCH = 500
 _DOZE = 0.01
 """Confirms come in by the dozen; read together, a hundred times a second, they cost little."""
 _FEW = 100
+"""With so few unconfirmed, someone who waits for them waits for the next."""
 _RETRY = 0.2
+"""Between attempts to connect, in seconds."""
 _TICK = 1.0
 """How often an idle connection is looked after, in seconds."""
 
@@ -204,11 +206,11 @@ class Publisher:
                 time.sleep(_RETRY)
                 continue
             with self._lock:
+                self._link = link
                 sequences, messages = self._unconfirmed.again()
                 self.republished += sum(one < self._written for one in sequences)
                 self._written = self._unconfirmed.taken
                 link.write(link.encode(messages))
-                self._link = link
             return
         raise BrokerError(cause)
 
@@ -232,12 +234,13 @@ class Publisher:
                 if link.backlogged:
                     link.resume()
                 confirms = link.receive()
-                now = time.monotonic()
-                link.tend(now)
-                self._mind_block(link, now)
                 grown = self._unconfirmed.confirm(confirms) if confirms else False
             if grown:
                 self._tell()
+            with self._lock:
+                now = time.monotonic()
+                link.tend(now)
+                self._mind_block(link, now)
             # More is on its way then. Someone who waits for the last few is served at once.
             urgent = self._awaited and len(self._unconfirmed) <= _FEW
             busy = bool(confirms) and not urgent and not link.backlogged
