@@ -105,10 +105,10 @@ def _figures(results: Mapping[str, Any]) -> Table:
         if isinstance(figures, Mapping):
             for name, figure in figures.items():
                 add(f"{path}: {name}", figure)
+        elif isinstance(figures, float):
+            table.add_row(path, f"{figures:,.2f}")
         else:
-            table.add_row(
-                path, f"{figures:,}" if isinstance(figures, int | float) else f"{figures}"
-            )
+            table.add_row(path, f"{figures:,}" if isinstance(figures, int) else f"{figures}")
 
     for piece, figures in results.items():
         add(piece, figures)

@@ -9,6 +9,8 @@ what they publish to.
 from __future__ import annotations
 
 import json
+import select
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from statistics import mean, median
@@ -21,9 +23,10 @@ from benchmarks.perftest import PerfTest, UnavailableError
 from benchmarks.sample import Sample, in_turn, middle
 from cbsim.bus.connection import connect
 from cbsim.bus.framing import Outgoing, method
-from cbsim.bus.link import _take
+from cbsim.bus.link import Link, _take
 from cbsim.bus.publisher import Publisher
 from cbsim.bus.sink import NullSink
+from cbsim.bus.unconfirmed import Unconfirmed
 from cbsim.scenario.loader import parse
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import run
@@ -45,7 +48,7 @@ def measure(short: bool, count: int = 0, rounds: int = 0) -> dict[str, object]:
 
     `count` and `rounds` are for those who want fewer than the benchmark takes.
     """
-    count = count or (40_000 if short else 120_000)
+    count = count or (25_000 if short else 100_000)
     rounds = rounds or (3 if short else 5)
     with broker() as url, ground(url) as where:
         return _figures(where, count, rounds)
@@ -100,10 +103,11 @@ def _figures(where: Ground, count: int, rounds: int) -> dict[str, object]:
     size = round(mean(len(message.body) for message in stream))
     peers: dict[str, Peer] = {
         _SOCKET: lambda: prebuilt(where, stream, count),
+        "prebuilt frames, confirms": lambda: _prebuilt_confirmed(where, stream, count),
         "cbsim": lambda: _cbsim(where, count),
         "cbsim, prebuilt messages": lambda: _publisher(where, stream, count),
         "cbsim, bundles": lambda: _cbsim(where, 2 * count, bundled=True),
-        "pika": lambda: _pika(where, size, count // 2),
+        "pika": lambda: _pika(where, size, count // 4),
         "pika, a confirm each": lambda: _pika(where, size, count // 20, confirmed=True),
     }
     missing = ""
@@ -199,6 +203,34 @@ def _publisher(where: Ground, stream: list[Message], count: int) -> Sample:
     publisher.flush()
     sample = where.meter.end(count)
     publisher.close()
+    return sample
+
+
+def _prebuilt_confirmed(where: Ground, stream: list[Message], count: int) -> Sample:
+    """The same with confirms and our window: what confirms cost the broker is no client's doing."""
+    link = Link(where.url, where.topology)
+    step = _WINDOW // 4
+    frames = [link.encode(stream[at : at + step]) for at in range(0, len(stream), step)]
+    sizes = [len(stream[at : at + step]) for at in range(0, len(stream), step)]
+    watched, unconfirmed = select.poll(), Unconfirmed()
+    watched.register(link, select.POLLIN | select.POLLOUT)
+
+    def hear(at_most: int) -> None:
+        while len(unconfirmed) > at_most:
+            watched.modify(link, select.POLLIN | (select.POLLOUT if link.backlogged else 0))
+            watched.poll(1000)
+            link.resume()
+            unconfirmed.confirm(link.receive())
+            link.tend(time.monotonic())
+
+    where.meter.begin()
+    for turn in range(-(-count // step)):
+        hear(_WINDOW - step)
+        unconfirmed.add(stream[: sizes[turn % len(sizes)]], 0)
+        link.write(frames[turn % len(frames)])
+    hear(0)
+    sample = where.meter.end(unconfirmed.taken)
+    link.close()
     return sample
 
 

@@ -35,7 +35,7 @@ def measure(short: bool, seconds: int = 0, rounds: int = 0) -> dict[str, object]
 
     `seconds` and `rounds` are for those who want fewer than the benchmark takes.
     """
-    seconds = seconds or (3 if short else 6)
+    seconds = seconds or (2 if short else 5)
     rounds = rounds or (3 if short else 5)
     with broker() as url, ground(url) as where:
         stream = events(5000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -112,11 +113,8 @@ class Outgoing:
         return kind
 
 
-class Confirm(NamedTuple):
-    """The broker has taken the message with this delivery tag; if `multiple`, all up to it."""
-
-    tag: int
-    multiple: bool
+Confirm = tuple[int, bool]
+"""A delivery tag, and whether the broker has taken all messages up to it or that one alone."""
 
 
 class Incoming:
@@ -124,9 +122,9 @@ class Incoming:
 
     def __init__(self, channel: int, rest: bytes = b"") -> None:
         self._rest = rest
-        method_index = pika.spec.Basic.Ack.INDEX
-        self._ack = struct.pack(">BHII", pika.spec.FRAME_METHOD, channel, 13, method_index)
-        self._body = struct.Struct(">11xQB1x")
+        ack = struct.pack(">BHII", pika.spec.FRAME_METHOD, channel, 13, pika.spec.Basic.Ack.INDEX)
+        self._acks = re.compile(b"(?:%b.{9}%b)+" % (re.escape(ack), _END), re.DOTALL)
+        self._confirms = struct.Struct(f">{len(ack)}xQ?x")
 
     def feed(self, data: bytes) -> tuple[list[Confirm], list[pika.frame.Frame]]:
         """The confirms, and every other frame, that are complete with these bytes.
@@ -134,17 +132,13 @@ class Incoming:
         Raises pika's InvalidFrameError for bytes that are no frames.
         """
         data = self._rest + data if self._rest else data
-        ack, length = self._ack, self._body.size
-        unpack, starts = self._body.unpack_from, data.startswith
         confirms: list[Confirm] = []
         others: list[pika.frame.Frame] = []
         at, end = 0, len(data)
         while at < end:
-            if starts(ack, at):
-                if end - at < length:
-                    break
-                confirms.append(Confirm(*unpack(data, at)))
-                at += length
+            if run := self._acks.match(data, at):
+                confirms += self._confirms.iter_unpack(run[0])
+                at = run.end()
                 continue
             consumed, frame = pika.frame.decode_frame(data[at:])
             if not consumed:

@@ -22,10 +22,12 @@ _BYTES = 32 << 20
 """How much may be unconfirmed at most, whatever the window: bundles are large."""
 _BATCH = 500
 """Messages written at once: the broker need not wait for the last to start on the first."""
-_DOZE = 0.004
-"""Confirms come in by the dozen; read together, a few hundred times a second, they cost little."""
+_DOZE = 0.01
+"""Confirms come in by the dozen; read together, a hundred times a second, they cost little."""
 _FEW = 100
+"""With so few unconfirmed, someone who waits for them waits for the next."""
 _RETRY = 0.2
+"""Between attempts to connect, in seconds."""
 _TICK = 1.0
 """How often an idle connection is looked after, in seconds."""
 
@@ -204,11 +206,11 @@ class Publisher:
                 time.sleep(_RETRY)
                 continue
             with self._lock:
+                self._link = link
                 sequences, messages = self._unconfirmed.again()
                 self.republished += sum(one < self._written for one in sequences)
                 self._written = self._unconfirmed.taken
                 link.write(link.encode(messages))
-                self._link = link
             return
         raise BrokerError(cause)
 
@@ -217,28 +219,31 @@ class Publisher:
         poll, bell = select.poll(), self._bell
         poll.register(bell, select.POLLIN)
         poll.register(link, select.POLLIN)
-        watching = select.POLLIN
+        watching, busy = select.POLLIN, False
         while not self._closing:
-            wanted = select.POLLIN | (select.POLLOUT if link.backlogged else 0)
-            if wanted != watching:
-                poll.modify(link, wanted)
-                watching = wanted
-            ready = poll.poll(_TICK * 1000)
-            bell.hush()
+            if busy:
+                bell.rung(_DOZE)
+            else:
+                wanted = select.POLLIN | (select.POLLOUT if link.backlogged else 0)
+                if wanted != watching:
+                    poll.modify(link, wanted)
+                    watching = wanted
+                poll.poll(_TICK * 1000)
             with self._lock:
+                bell.hush()
                 if link.backlogged:
                     link.resume()
                 confirms = link.receive()
-                now = time.monotonic()
-                link.tend(now)
-                self._mind_block(link, now)
                 grown = self._unconfirmed.confirm(confirms) if confirms else False
             if grown:
                 self._tell()
-            # Someone who waits for the last few is served at once.
-            waited_for = self._awaited and len(self._unconfirmed) <= _FEW
-            if ready and not waited_for and not link.backlogged:
-                bell.rung(_DOZE)
+            with self._lock:
+                now = time.monotonic()
+                link.tend(now)
+                self._mind_block(link, now)
+            # More is on its way then. Someone who waits for the last few is served at once.
+            urgent = self._awaited and len(self._unconfirmed) <= _FEW
+            busy = bool(confirms) and not urgent and not link.backlogged
 
     def _tell(self) -> None:
         """Pass on that more is confirmed."""
@@ -259,29 +264,33 @@ class Publisher:
 
 
 class _Bell:
-    """Wakes a thread that polls."""
+    """Wakes a thread that polls; rung and hushed with the publisher's lock held."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
-        self._open = True
+        self._poll = select.poll()
+        self._poll.register(self._read, select.POLLIN)
+        self._open, self._ringing = True, False
 
     def fileno(self) -> int:
         return self._read
 
     def ring(self) -> None:
-        if self._open:
-            with suppress(BlockingIOError):
-                os.write(self._write, b"!")
+        if self._open and not self._ringing:
+            self._ringing = True
+            os.write(self._write, b"!")
 
     def hush(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._read, 4096)
+        if self._ringing:
+            self._ringing = False
+            with suppress(BlockingIOError):
+                os.read(self._read, 4096)
 
-    def rung(self, patience: float) -> bool:
+    def rung(self, patience: float) -> None:
         """Wait for it, that many seconds."""
-        return bool(select.select([self._read], [], [], patience)[0])
+        self._poll.poll(patience * 1000)
 
     def close(self) -> None:
         self._open = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -63,15 +63,18 @@ class Unconfirmed:
         first = self.taken
         self._batches.append(_Batch(first, first + len(messages), messages, self._total + size))
 
-    def confirm(self, confirms: Iterable[Confirm]) -> bool:
+    def confirm(self, confirms: Sequence[Confirm]) -> bool:
         """Take the broker's confirms; True if `confirmed` has grown."""
         before = self.confirmed
+        # Of ranges, the farthest says it all.
+        if ranged := max((tag for tag, multiple in confirms if multiple), default=0):
+            self.confirmed = max(before, self._sequence(ranged) + 1)
         early = self._early
         for tag, multiple in confirms:
+            if tag <= ranged or multiple:
+                continue
             sequence = self._sequence(tag)
-            if multiple:
-                self.confirmed = max(self.confirmed, sequence + 1)
-            elif sequence == self.confirmed:
+            if sequence == self.confirmed:
                 self.confirmed += 1
             elif sequence > self.confirmed:
                 early.add(sequence)
