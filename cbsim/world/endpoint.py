@@ -11,7 +11,7 @@ from cbsim.catalog import ServerVersion
 from cbsim.world.drawing import BLOCK, drawn, one_of, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
-from cbsim.world.path import FilePath, KeyPath, Paths
+from cbsim.world.path import FilePath, Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Call, Connection, Pieces, RawWriter
@@ -27,6 +27,7 @@ _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
 _AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
 _FILES = 2
 """How many files a process has in use."""
+_ANY_KEY = (r"\registry\machine\software\vendor\{h}",)
 _CALLS = 256
 """How many connections programs of a kind make."""
 _THIRD_PARTY = 5
@@ -242,7 +243,11 @@ class Endpoints:
 
     def _file(self, process: Process) -> list[Deed]:
         """What a process does to a file, from the first to the last."""
-        files = process.files or self._files(process)
+        program = process.binary.program
+        if program is None:
+            files: Sequence[FilePath] = (self._paths.own_file(process.path + ".{h}"),)
+        else:
+            files = self._paths.files(program.files, process.sensor.user.name)
         wide, draw, guid, deed_guid, entry, start, middle, end = files[
             int(self._random() * len(files))
         ]
@@ -260,28 +265,16 @@ class Endpoints:
 
     def _key(self, process: Process) -> list[Deed]:
         """What a process does to a registry key, from the first to the last."""
-        keys = process.keys or self._keys(process)
-        draw, lead, guid, start, sid, after, middle, end = keys[int(self._random() * len(keys))]
+        program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
+        keys = self._paths.keys((program and program.registry) or _ANY_KEY, len(sid))
+        draw, lead, guid, start, personal, after, middle, end = keys[
+            int(self._random() * len(keys))
+        ]
         first, second, words = draw()
         head = b"".join((process.plain, lead, words, guid))
-        path = b"".join((start, sid, after, first, middle, second, end))
+        path = b"".join((start, sid if personal else b"", after, first, middle, second, end))
         bare, env, sensor = process.bare, process.env, process.sensor
         return [(bare, head + deed + path, env, sensor) for deed in self._key_lives()]
-
-    def _files(self, process: Process) -> tuple[FilePath, ...]:
-        program, user = process.binary.program, process.sensor.user.name
-        if program is None:
-            process.files = (self._paths.own_file(process.path + ".{h}"),)
-        else:
-            process.files = tuple([self._paths.file(one, user) for one in program.files])
-        return process.files
-
-    def _keys(self, process: Process) -> tuple[KeyPath, ...]:
-        program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
-        keys = program.registry if program else ()
-        keys = keys or (r"\registry\machine\software\vendor\{h}",)
-        process.keys = tuple([self._paths.key(one, sid) for one in keys])
-        return process.keys
 
     def _file_lives_of(self, os: str, guid: int) -> Callable[[], list[_FileLife]]:
         """What is done to files, for a guid of that many bytes.
