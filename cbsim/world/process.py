@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -148,10 +147,10 @@ class Process:
         self.sparse = not bits >> 56 & 15
         self.forked_by: Process | None = None
         self._key: str | None = None
-        self.filemods: Callable[[], Deed] | None = None
-        """What it does next to its files."""
-        self.regmods: Callable[[], Deed] | None = None
-        """What it does next to its registry keys."""
+        self.filemods: list[Deed] = []
+        """What it is about to do to files, the last first."""
+        self.regmods: list[Deed] = []
+        """What it is about to do to registry keys, the last first."""
         self.number, self.started = number, started = varint(pid), varint(create_time)
         """Its pid and create time as varints."""
         self.guid_varint = guid = varint(self.guid)
