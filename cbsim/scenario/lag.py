@@ -45,6 +45,6 @@ class Lags:
         seen = 0
         for count, bound in zip(self._counts, _BOUNDS, strict=False):
             seen += count
-            if total and seen >= share * total:
+            if seen and seen >= share * total:
                 return min(bound, self.worst)
         return self.worst

@@ -75,18 +75,25 @@ def run(
 
     A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed.
     """
+    stream = Stream(scenario, start)
     with few_collections():
-        return _Run(scenario, sink, start, count, on_progress).report
+        return _Run(scenario, stream, sink, count, on_progress).report
 
 
 @contextmanager
 def few_collections() -> Iterator[None]:
-    """Look for garbage in cycles less often: messages are in none, and there are very many."""
+    """Look for garbage in cycles less often, and not among what is there already.
+
+    Messages are in no cycles, and there are very many; a look at a whole estate takes as long as
+    hundreds of messages, which would be late.
+    """
     before = gc.get_threshold()
     gc.set_threshold(_YOUNG, *before[1:])
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         gc.set_threshold(*before)
 
 
@@ -94,8 +101,8 @@ class _Run:
     def __init__(
         self,
         scenario: Scenario,
+        stream: Stream,
         sink: Sink,
-        start: datetime,
         count: int | None,
         on_progress: Callable[[Progress], None],
     ) -> None:
@@ -104,7 +111,6 @@ class _Run:
         known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
         whole = all(known) and len(known) == len(scenario.phases)
         self._length = sum(filter(None, known)) if whole else None
-        stream = Stream(scenario, start)
         self._began = self._told = time.monotonic()
         self._told_sent = 0
         self._confirmed_before = sink.confirmed

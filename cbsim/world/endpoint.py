@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import cycle
 from random import Random
 
 from cbsim.catalog import ServerVersion
 from cbsim.world.drawing import BLOCK, drawn, one_of, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
-from cbsim.world.path import FilePath, KeyPath, Paths
+from cbsim.world.path import FilePath, Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Call, Connection, Pieces, RawWriter
@@ -25,8 +24,9 @@ WINDOWS_ONLY = frozenset(
 _CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
 _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
 _AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
-_FILES = 2
-"""How many files a process has in use."""
+_TIMES = 2
+"""How often a process goes through what it does to a file or key."""
+_ANY_KEY = (r"\registry\machine\software\vendor\{h}",)
 _CALLS = 256
 """How many connections programs of a kind make."""
 _THIRD_PARTY = 5
@@ -39,12 +39,12 @@ _FileDeed = tuple[bytes, bytes]
 """What stands before and behind the guid of a file in its event."""
 _FileLife = tuple[_FileDeed, ...]
 _KEY_LIVES = [
-    # What is done to keys: three in five are created, nearly three values written, two values in
-    # five and one key in five deleted.
-    (b"\x10\x01",) * (number // 2 % 5 < 3)
-    + (b"\x10\x02",) * (3 if number // 25 % 5 else 2)
+    # What is done to keys, the last first: three in five are created, nearly three values written,
+    # two values in five and one key in five deleted.
+    (b"\x10\x04",) * (number // 5 % 5 > 3)
     + (b"\x10\x08",) * (number % 5 > 2)
-    + (b"\x10\x04",) * (number // 5 % 5 > 3)
+    + (b"\x10\x02",) * (3 if number // 25 % 5 else 2)
+    + (b"\x10\x01",) * (number // 2 % 5 < 3)
     for number in range(256)
 ]
 
@@ -136,13 +136,15 @@ class Endpoints:
         self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
     ) -> list[Happening]:
         active, numbers = self._active, self._numbers(len(places))
-        deeds = [process.filemods or self._file_deeds(process) for process in active]
         for process, count, _ in _counted(active, numbers, moments[places[-1]]):
             process.filemod_count += count
+            while len(process.filemods) < count:
+                process.filemods[:0] = self._file(process) * _TIMES
+        takes = [process.filemods.pop for process in active]
         return [
             (_FILEMOD, _FILEMOD, (lead, stamps[at], tail, env), sensor)
             for at, (lead, tail, env, sensor) in zip(
-                places, [deeds[number]() for number in numbers], strict=True
+                places, [takes[number]() for number in numbers], strict=True
             )
         ]
 
@@ -150,13 +152,15 @@ class Endpoints:
         self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
     ) -> list[Happening]:
         active, numbers = self._active_windows, self._numbers(len(places))
-        deeds = [process.regmods or self._key_deeds(process) for process in active]
         for process, count, _ in _counted(active, numbers, moments[places[-1]]):
             process.regmod_count += count
+            while len(process.regmods) < count:
+                process.regmods[:0] = self._key(process) * _TIMES
+        takes = [process.regmods.pop for process in active]
         return [
             (_REGMOD, _REGMOD, (lead, stamps[at], tail, env), sensor)
             for at, (lead, tail, env, sensor) in zip(
-                places, [deeds[number]() for number in numbers], strict=True
+                places, [takes[number]() for number in numbers], strict=True
             )
         ]
 
@@ -195,20 +199,12 @@ class Endpoints:
     def _filemod(self, now: int, stamp: bytes) -> Happening | None:
         if not self._active and (cause := self.first(now, stamp)):
             return cause
-        process = self._active[self._one()]
-        process.filemod_count += 1
-        process.last_update = now
-        lead, tail, env, sensor = (process.filemods or self._file_deeds(process))()
-        return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
+        return self.filemod(self._active[self._one()], now, stamp)
 
     def _regmod(self, now: int, stamp: bytes) -> Happening | None:
         if not self._active_windows and (cause := self.first(now, stamp, windows=True)):
             return cause
-        process = self._active_windows[self._one()]
-        process.regmod_count += 1
-        process.last_update = now
-        lead, tail, env, sensor = (process.regmods or self._key_deeds(process))()
-        return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
+        return self.regmod(self._active_windows[self._one()], now, stamp)
 
     def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
         if not self._active and (cause := self.first(now, stamp)):
@@ -219,30 +215,23 @@ class Endpoints:
         """A process did something to a file that it did nothing to before."""
         process.filemod_count += 1
         process.last_update = now
-        lead, tail, env, sensor = self._file(process)[0]
+        lead, tail, env, sensor = self._file(process)[-1]
         return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
 
     def regmod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process changed the registry."""
         process.regmod_count += 1
         process.last_update = now
-        lead, tail, env, sensor = self._key(process)[0]
+        lead, tail, env, sensor = self._key(process)[-1]
         return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
 
-    def _file_deeds(self, process: Process) -> Callable[[], Deed]:
-        """What a process does to its files, over and over."""
-        deeds = [deed for _ in range(_FILES) for deed in self._file(process)]
-        process.filemods = cycle(deeds).__next__
-        return process.filemods
-
-    def _key_deeds(self, process: Process) -> Callable[[], Deed]:
-        """What a process does to its registry keys, over and over."""
-        process.regmods = cycle(self._key(process)).__next__
-        return process.regmods
-
     def _file(self, process: Process) -> list[Deed]:
-        """What a process does to a file, from the first to the last."""
-        files = process.files or self._files(process)
+        """What a process will do to a file, the last first."""
+        program = process.binary.program
+        if program is None:
+            files: Sequence[FilePath] = (self._paths.own_file(process.path + ".{h}"),)
+        else:
+            files = self._paths.files(program.files, process.sensor.user.name)
         wide, draw, guid, deed_guid, entry, start, middle, end = files[
             int(self._random() * len(files))
         ]
@@ -259,32 +248,20 @@ class Endpoints:
         ]
 
     def _key(self, process: Process) -> list[Deed]:
-        """What a process does to a registry key, from the first to the last."""
-        keys = process.keys or self._keys(process)
-        draw, lead, guid, start, sid, after, middle, end = keys[int(self._random() * len(keys))]
+        """What a process will do to a registry key, the last first."""
+        program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
+        keys = self._paths.keys((program and program.registry) or _ANY_KEY, len(sid))
+        draw, lead, guid, start, personal, after, middle, end = keys[
+            int(self._random() * len(keys))
+        ]
         first, second, words = draw()
         head = b"".join((process.plain, lead, words, guid))
-        path = b"".join((start, sid, after, first, middle, second, end))
+        path = b"".join((start, sid if personal else b"", after, first, middle, second, end))
         bare, env, sensor = process.bare, process.env, process.sensor
         return [(bare, head + deed + path, env, sensor) for deed in self._key_lives()]
 
-    def _files(self, process: Process) -> tuple[FilePath, ...]:
-        program, user = process.binary.program, process.sensor.user.name
-        if program is None:
-            process.files = (self._paths.own_file(process.path + ".{h}"),)
-        else:
-            process.files = tuple([self._paths.file(one, user) for one in program.files])
-        return process.files
-
-    def _keys(self, process: Process) -> tuple[KeyPath, ...]:
-        program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
-        keys = program.registry if program else ()
-        keys = keys or (r"\registry\machine\software\vendor\{h}",)
-        process.keys = tuple([self._paths.key(one, sid) for one in keys])
-        return process.keys
-
     def _file_lives_of(self, os: str, guid: int) -> Callable[[], list[_FileLife]]:
-        """What is done to files, for a guid of that many bytes.
+        """What is done to files, the last first, for a guid of that many bytes.
 
         Each is created and written, four in seven are deleted, two in seven written to the end.
         """
@@ -296,7 +273,7 @@ class Endpoints:
 
         lives: list[_FileLife] = []
         for number in range(256):
-            actions = (1, 2) + (8,) * (number // 7 % 7 < 2) + (4,) * (number % 7 < 4)
+            actions = (4,) * (number % 7 < 4) + (8,) * (number // 7 % 7 < 2) + (2, 1)
             # Most say that it is no tampering.
             tails = [b"\x30\x00" if (number + one) % 25 > 3 else b"" for one in actions]
             lives.append(tuple(map(deed, actions, tails)))
@@ -309,7 +286,7 @@ class Endpoints:
                 more = b"\x22\x10" + rng.randbytes(16) + kind + b"\x30\x00"
                 if self._sha256:
                     more += b"\x42\x20" + rng.randbytes(32)
-                drawn[at + int(rng.random() * 100)] = (*lives[6], deed(8, more))
+                drawn[at + int(rng.random() * 100)] = (deed(8, more), *lives[6])
             return drawn
 
         return block
@@ -507,8 +484,16 @@ class Endpoints:
 def _counted(
     active: Sequence[Process], numbers: bytes, last: int
 ) -> Iterator[tuple[Process, int, int]]:
-    """Who did something, how often, and its first place; `last` is the moment that is noted."""
+    """Who did something, how often, and its first place; `last` is the moment that is noted.
+
+    Where few processes run, one may be active under several numbers.
+    """
+    counts: dict[Process, tuple[int, int]] = {}
     for number, process in enumerate(active):
         if count := numbers.count(number):
-            process.last_update = last
-            yield process, count, numbers.index(number)
+            place = numbers.index(number)
+            before, first = counts.get(process, (0, place))
+            counts[process] = before + count, min(first, place)
+    for process, (count, first) in counts.items():
+        process.last_update = last
+        yield process, count, first

@@ -50,7 +50,8 @@ class KeyPath(NamedTuple):
     guid: bytes
     """The rest of its guid."""
     start: bytes
-    sid: bytes
+    personal: bool
+    """Whether the user's security identifier stands between `start` and `after`."""
     after: bytes
     middle: bytes
     end: bytes
@@ -60,8 +61,8 @@ class Paths:
     """Makes paths from the templates of the vocabulary."""
 
     def __init__(self, rng: Random) -> None:
-        self._files: dict[tuple[str, str], FilePath] = {}
-        self._keys: dict[tuple[str, int], KeyPath] = {}
+        self._files: dict[tuple[tuple[str, ...], str], tuple[FilePath, ...]] = {}
+        self._keys: dict[tuple[tuple[str, ...], int], tuple[KeyPath, ...]] = {}
         numbers = [b"%d" % number for number in range(1000, 1000 + _WORDS)]
         raw = rng.randbytes(4 * _WORDS)
         hashes = [raw[at : at + 4].hex().encode() for at in range(0, len(raw), 4)]
@@ -79,21 +80,20 @@ class Paths:
             holes: one_of(rng, words) for holes, words in fillings.items()
         }
 
-    def file(self, template: str, user: str) -> FilePath:
-        """The path of a file of that user's."""
-        if "{user}" not in template:
-            user = ""
-        found = self._files.get((template, user))
+    def files(self, templates: tuple[str, ...], user: str) -> tuple[FilePath, ...]:
+        """The paths of files of that user's."""
+        found = self._files.get((templates, user))
         if found is None:
-            found = self._files[template, user] = self.own_file(template.replace("{user}", user))
+            found = tuple([self.own_file(one.replace("{user}", user)) for one in templates])
+            self._files[templates, user] = found
         return found
 
-    def key(self, template: str, sid: bytes) -> KeyPath:
-        """The path of a registry key, for the user with that security identifier."""
-        found = self._keys.get((template, len(sid)))
+    def keys(self, templates: tuple[str, ...], sid: int) -> tuple[KeyPath, ...]:
+        """The paths of registry keys, for a user whose security identifier is that long."""
+        found = self._keys.get((templates, sid))
         if found is None:
-            found = self._keys[template, len(sid)] = self._key(template, len(sid))
-        return found._replace(sid=sid) if _SID in template else found
+            found = self._keys[templates, sid] = tuple([self._key(one, sid) for one in templates])
+        return found
 
     def own_file(self, template: str) -> FilePath:
         """The path of a file that is one process's alone."""
@@ -128,7 +128,7 @@ class Paths:
             lead=b"\x3a" + varint(size) + b"\x08",
             guid=guid,
             start=b"\x22" + text + before.encode(),
-            sid=b"",
+            personal=sid > 0,
             after=after,
             middle=middle,
             end=end + b"\x28\x00",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -10,7 +9,6 @@ from typing import NamedTuple
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.wire.identity import process_key
 from cbsim.world.estate import Sensor, User
-from cbsim.world.path import FilePath, KeyPath
 from cbsim.world.software import Binary
 
 __all__ = ["Deed", "Image", "Process", "image_of", "path_guid", "string_entry"]
@@ -111,8 +109,8 @@ class Process:
 
     __slots__ = (
         "_key", "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count",
-        "env", "filemod_count", "filemods", "files", "forked_by", "guid", "guid_varint", "identity",
-        "image", "keys", "last_update", "modload_count", "named", "netconn_count", "number",
+        "env", "filemod_count", "filemods", "forked_by", "guid", "guid_varint", "identity",
+        "image", "last_update", "modload_count", "named", "netconn_count", "number",
         "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
         "started", "user", "wide",
     )  # fmt: skip
@@ -149,12 +147,10 @@ class Process:
         self.sparse = not bits >> 56 & 15
         self.forked_by: Process | None = None
         self._key: str | None = None
-        self.files: tuple[FilePath, ...] | None = None
-        self.keys: tuple[KeyPath, ...] | None = None
-        self.filemods: Callable[[], Deed] | None = None
-        """What it does next to its files."""
-        self.regmods: Callable[[], Deed] | None = None
-        """What it does next to its registry keys."""
+        self.filemods: list[Deed] = []
+        """What it is about to do to files, the last first."""
+        self.regmods: list[Deed] = []
+        """What it is about to do to registry keys, the last first."""
         self.number, self.started = number, started = varint(pid), varint(create_time)
         """Its pid and create time as varints."""
         self.guid_varint = guid = varint(self.guid)
