@@ -32,7 +32,7 @@ from cbsim.errors import BrokerError
 @pytest.fixture(scope="module")
 def private(broker: str) -> Iterator[Node]:
     """A node of our own beside the one that the tests run on: two at once don't collide."""
-    with node(password="own s3cret/", vhost="cb/bus") as running:
+    with node(password="own#s3cret/ö", vhost="cb/bus") as running:
         yield running
 
 
@@ -49,7 +49,11 @@ def ctl(private: Node, *args: str) -> str:
 
 def test_a_node_is_as_asked_and_shows_no_password(private: Node) -> None:
     parts = urlsplit(private.url)
-    assert (parts.username, parts.password, parts.path) == ("cb", "own%20s3cret%2F", "/cb%2Fbus")
+    assert (parts.username, parts.password, parts.path) == (
+        "cb",
+        "own%23s3cret%2F%C3%B6",
+        "/cb%2Fbus",
+    )
     connect(private.url).close()
     assert "s3cret" not in repr(private)
     seen = subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import select
@@ -11,10 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from cbsim.bus import keeper
@@ -114,8 +118,9 @@ def _started(
         "RABBITMQ_PID_FILE": str(home / "pid"),
     }
     files = {
-        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {user}\n"
-        f"default_pass = {password}\ndefault_vhost = {vhost}\nlog.file.level = warning\n{config}\n",
+        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\nlog.file.level = warning\n"
+        f"load_definitions = {home}/definitions.json\n{config}\n",
+        "definitions.json": json.dumps(_definitions(user, password, vhost)),
         "plugins": "[].\n",
         "env.conf": "",
         ".erlang.cookie": secrets.token_hex(16),
@@ -128,6 +133,24 @@ def _started(
         login = f"{quote(user, '')}:{quote(password, '')}"
         url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
         yield _Started(Node(url, environment), process)
+
+
+def _definitions(user: str, password: str, vhost: str) -> dict[str, list[dict[str, Any]]]:
+    salt = secrets.token_bytes(4)  # as rabbit_password_hashing_sha256 has it
+    hashed = b64encode(salt + sha256(salt + password.encode()).digest()).decode()
+    everything = dict.fromkeys(("configure", "write", "read"), ".*")
+    return {
+        "users": [
+            {
+                "name": user,
+                "password_hash": hashed,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "vhosts": [{"name": vhost}],
+        "permissions": [{"user": user, "vhost": vhost, **everything}],
+    }
 
 
 def _await(started: _Started, patience: float) -> None:
