@@ -36,17 +36,6 @@ def private(broker: str) -> Iterator[Node]:
         yield running
 
 
-def ctl(private: Node, *args: str) -> str:
-    """What the node's rabbitmqctl says."""
-    server = "/usr/lib/rabbitmq/bin/rabbitmqctl"
-    command = server if Path(server).exists() else "rabbitmqctl"
-    done = subprocess.run(
-        [command, "--quiet", *args],
-        env=dict(private.environment), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout
-
-
 def test_a_node_is_as_asked_and_shows_no_password(private: Node) -> None:
     parts = urlsplit(private.url)
     assert (parts.username, parts.password, parts.path) == (
@@ -74,10 +63,10 @@ def test_a_node_is_as_asked_and_shows_no_password(private: Node) -> None:
 def test_permissions_are_checked(
     private: Node, permissions: tuple[str, str, str] | None, expected: str | None
 ) -> None:
-    if "poor" not in ctl(private, "list_users"):
-        ctl(private, "add_user", "poor", "s3cret")
+    if "poor" not in private.ctl("list_users"):
+        private.ctl("add_user", "poor", "s3cret")
     if permissions is not None:
-        ctl(private, "set_permissions", "-p", "cb/bus", "poor", *permissions)
+        private.ctl("set_permissions", "-p", "cb/bus", "poor", *permissions)
     url = f"amqp://poor:s3cret@127.0.0.1:{urlsplit(private.url).port}/cb%2Fbus"
     if expected is None:
         with provide(url) as broker:
@@ -88,6 +77,21 @@ def test_permissions_are_checked(
     with pytest.raises(BrokerError, match=expected) as caught, provide(url):
         pass
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_node_tells_what_its_consumers_have_yet_to_take(private: Node) -> None:
+    connection = connect(private.url)
+    channel = connection.channel()
+    for queue in ("consumed", "left"):
+        channel.queue_declare(queue, exclusive=True)
+        for _ in range(3):
+            channel.basic_publish("", queue, b"x")
+    channel.basic_qos(prefetch_count=1)
+    channel.basic_consume("consumed", lambda *_: None)
+    connection.process_data_events(0.2)
+    assert private.backlog() == 3
+    connection.close()
+    assert private.backlog() == 0
 
 
 def test_the_check_of_a_url_publishes_nothing(broker: str) -> None:
@@ -286,6 +290,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 def test_docker_starts_labels_and_removes(engine: Engine) -> None:
     with provide("docker://rabbitmq:4-management?port=5004&management=15672") as broker:
         connect(broker.url).close()
+        assert broker.drain() == 0
         (container,) = engine.containers.values()
         asked = container["Config"]
         assert asked["Labels"] == {"cbsim.owner": f"{socket.gethostname()}:{os.getpid()}"}

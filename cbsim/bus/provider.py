@@ -161,7 +161,7 @@ def _local(wanted: _Wanted) -> Iterator[Broker]:
     with node(
         port=wanted.port, user=wanted.user, password=wanted.password, vhost=wanted.vhost
     ) as running:
-        yield Broker(running.url, own=True, secret=bool(wanted.password))
+        yield Broker(running.url, own=True, secret=bool(wanted.password), backlog=running.backlog)
 
 
 @contextmanager
@@ -175,8 +175,8 @@ def _docker(wanted: _Wanted) -> Iterator[Broker]:
         user=wanted.user,
         password=wanted.password,
         vhost=wanted.vhost,
-    ) as url:
-        yield Broker(url, own=True, secret=bool(wanted.password))
+    ) as running:
+        yield Broker(running.url, own=True, secret=bool(wanted.password), backlog=running.backlog)
 
 
 _PROVIDERS = {"embedded": _embedded, "local": _local, "docker": _docker}
