@@ -485,3 +485,34 @@ def test_a_command_runs_with_the_url_of_the_broker(broker: str) -> None:
         env=os.environ | {"CBSIM_BROKER_URL": broker}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (7, broker)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "expected"),
+    [
+        (["embedded", "no-such-command"], 1, "cannot run no-such-command: No such file"),
+        (["embedded"], 2, "usage: "),
+        (["rabbit", "true"], 1, "expected embedded, local, docker"),
+    ],
+)
+def test_a_command_that_cannot_run(command: list[str], code: int, expected: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cbsim.bus.provider", *command],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_command_is_ended_with_us() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cbsim.bus.provider", "embedded",
+         "sh", "-c", "trap 'echo ended; exit 3' TERM; echo up; while :; do sleep 0.1; done"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.terminate()
+    said, _ = process.communicate(timeout=30)
+    assert (process.returncode, said) == (3, "ended\n")
