@@ -42,13 +42,11 @@ def _through(count: int) -> float:
     command = [*_COMMAND, "run", "steady-state", "--rate", "max", "--count", str(count)]
     command += ["--broker", f"embedded://cb:bench@127.0.0.1:{port}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        while True:
-            with suppress(BrokerError):
-                connection = connect(f"amqp://cb:bench@127.0.0.1:{port}/%2F")
-                break
+        while not _listens(port):
             if run.poll() is not None:
                 raise BrokerError("`cbsim run --broker embedded` ended")
             time.sleep(0.01)
+        connection = connect(f"amqp://cb:bench@127.0.0.1:{port}/%2F")
         channel = connection.channel()
         channel.exchange_declare("api.events", "topic", durable=True)
         queue = channel.queue_declare("", exclusive=True).method.queue
@@ -82,6 +80,11 @@ def _ready() -> float:
         seconds = time.perf_counter() - began
         serve.terminate()
     return seconds
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:

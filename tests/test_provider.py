@@ -32,24 +32,17 @@ from cbsim.errors import BrokerError
 @pytest.fixture(scope="module")
 def private(broker: str) -> Iterator[Node]:
     """A node of our own beside the one that the tests run on: two at once don't collide."""
-    with node(password="own s3cret/", vhost="cb/bus") as running:
+    with node(password="own#s3cret/ö", vhost="cb/bus") as running:
         yield running
-
-
-def ctl(private: Node, *args: str) -> str:
-    """What the node's rabbitmqctl says."""
-    server = "/usr/lib/rabbitmq/bin/rabbitmqctl"
-    command = server if Path(server).exists() else "rabbitmqctl"
-    done = subprocess.run(
-        [command, "--quiet", *args],
-        env=dict(private.environment), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout
 
 
 def test_a_node_is_as_asked_and_shows_no_password(private: Node) -> None:
     parts = urlsplit(private.url)
-    assert (parts.username, parts.password, parts.path) == ("cb", "own%20s3cret%2F", "/cb%2Fbus")
+    assert (parts.username, parts.password, parts.path) == (
+        "cb",
+        "own%23s3cret%2F%C3%B6",
+        "/cb%2Fbus",
+    )
     connect(private.url).close()
     assert "s3cret" not in repr(private)
     seen = subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
@@ -70,10 +63,10 @@ def test_a_node_is_as_asked_and_shows_no_password(private: Node) -> None:
 def test_permissions_are_checked(
     private: Node, permissions: tuple[str, str, str] | None, expected: str | None
 ) -> None:
-    if "poor" not in ctl(private, "list_users"):
-        ctl(private, "add_user", "poor", "s3cret")
+    if "poor" not in private.ctl("list_users"):
+        private.ctl("add_user", "poor", "s3cret")
     if permissions is not None:
-        ctl(private, "set_permissions", "-p", "cb/bus", "poor", *permissions)
+        private.ctl("set_permissions", "-p", "cb/bus", "poor", *permissions)
     url = f"amqp://poor:s3cret@127.0.0.1:{urlsplit(private.url).port}/cb%2Fbus"
     if expected is None:
         with provide(url) as broker:
@@ -84,6 +77,21 @@ def test_permissions_are_checked(
     with pytest.raises(BrokerError, match=expected) as caught, provide(url):
         pass
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_node_tells_what_its_consumers_have_yet_to_take(private: Node) -> None:
+    connection = connect(private.url)
+    channel = connection.channel()
+    for queue in ("consumed", "left"):
+        channel.queue_declare(queue, exclusive=True)
+        for _ in range(3):
+            channel.basic_publish("", queue, b"x")
+    channel.basic_qos(prefetch_count=1)
+    channel.basic_consume("consumed", lambda *_: None)
+    connection.process_data_events(0.2)
+    assert private.backlog() == 3
+    connection.close()
+    assert private.backlog() == 0
 
 
 def test_the_check_of_a_url_publishes_nothing(broker: str) -> None:
@@ -282,6 +290,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 def test_docker_starts_labels_and_removes(engine: Engine) -> None:
     with provide("docker://rabbitmq:4-management?port=5004&management=15672") as broker:
         connect(broker.url).close()
+        assert broker.drain() == 0
         (container,) = engine.containers.values()
         asked = container["Config"]
         assert asked["Labels"] == {"cbsim.owner": f"{socket.gethostname()}:{os.getpid()}"}
@@ -476,3 +485,34 @@ def test_a_command_runs_with_the_url_of_the_broker(broker: str) -> None:
         env=os.environ | {"CBSIM_BROKER_URL": broker}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (7, broker)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "expected"),
+    [
+        (["embedded", "no-such-command"], 1, "cannot run no-such-command: No such file"),
+        (["embedded"], 2, "usage: "),
+        (["rabbit", "true"], 1, "expected embedded, local, docker"),
+    ],
+)
+def test_a_command_that_cannot_run(command: list[str], code: int, expected: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cbsim.bus.provider", *command],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_command_is_ended_with_us() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cbsim.bus.provider", "embedded",
+         "sh", "-c", "trap 'echo ended; exit 3' TERM; echo up; while :; do sleep 0.1; done"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.terminate()
+    said, _ = process.communicate(timeout=30)
+    assert (process.returncode, said) == (3, "ended\n")

@@ -11,26 +11,37 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from cbsim.bus.connection import connect
 from cbsim.bus.keeper import kept
+from cbsim.bus.local import held, held_by
 from cbsim.errors import BrokerError
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-__all__ = ["IMAGE", "LABEL", "container"]
+__all__ = ["IMAGE", "LABEL", "Running", "container"]
 
 IMAGE = "rabbitmq:4-management"
 LABEL = "cbsim.owner"
 """Every container of ours has it; its value is `host:pid` of the process that it belongs to."""
 
 _AMQP, _MANAGEMENT = "5672/tcp", "15672/tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A container whose RabbitMQ answers."""
+
+    url: str = field(repr=False)
+    backlog: Callable[[], int] = field(repr=False)
+    """How many messages are in queues that have consumers, or unacknowledged with these."""
 
 
 @contextmanager
@@ -43,8 +54,8 @@ def container(
     password: str | None = None,
     vhost: str = "/",
     patience: float = 120.0,
-) -> Iterator[str]:
-    """The URL of a RabbitMQ in a container of our own, removed at the end.
+) -> Iterator[Running]:
+    """A RabbitMQ in a container of our own, removed at the end.
 
     Port 0 is any free one; the management page has a port only when asked. Waits up to `patience`
     seconds for AMQP to answer. Removes containers that a crashed cbsim left. Raises BrokerError.
@@ -70,7 +81,7 @@ def container(
             login = f"{quote(user, '')}:{quote(password, '')}"
             url = f"amqp://{login}@{host}:{_published(created)}/{quote(vhost, '')}"
             _await(created, url, patience)
-            yield url
+            yield Running(url, lambda: _backlog(created, vhost))
 
 
 def _engine() -> DockerClient:
@@ -155,6 +166,15 @@ def _await(running: Container, url: str, patience: float) -> None:
                     f"--broker docker: the container gave no answer in {patience:.0f} s"
                 ) from None
             time.sleep(0.5)
+
+
+def _backlog(running: Container, vhost: str) -> int:
+    code, output = running.exec_run(["rabbitmqctl", "--quiet", *held_by(vhost)])
+    assert isinstance(output, bytes)  # no stream was asked for
+    said = output.decode(errors="replace")
+    if code:
+        raise BrokerError(f"--broker docker: rabbitmqctl: {said.strip()}")
+    return held(said)
 
 
 def _remove_stale(client: DockerClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import select
@@ -11,17 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from cbsim.bus import keeper
 from cbsim.bus.connection import connect
 from cbsim.errors import BrokerError
 
-__all__ = ["Node", "node"]
+__all__ = ["Node", "held", "held_by", "node"]
 
 # Before PATH: the distributions' own commands there change to a user who may not read our folder.
 _SERVERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/sbin")
@@ -30,10 +34,40 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A running node, and what `rabbitmqctl` needs in its environment to find it."""
+    """A running node."""
 
     url: str = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
+    """With which `rabbitmqctl` finds it."""
+    server: str
+    """The path of `rabbitmq-server`; `rabbitmqctl` is beside it."""
+    vhost: str
+
+    def ctl(self, *arguments: str) -> str:
+        """What `rabbitmqctl` answers; raises BrokerError when it refuses."""
+        done = subprocess.run(
+            [Path(self.server).with_name("rabbitmqctl"), "--quiet", *arguments],
+            env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            raise BrokerError(f"rabbitmqctl {' '.join(arguments[:1])}: {said}")
+        return done.stdout
+
+    def backlog(self) -> int:
+        """How many messages are in queues that have consumers, or unacknowledged with these."""
+        return held(self.ctl(*held_by(self.vhost)))
+
+
+def held_by(vhost: str) -> tuple[str, ...]:
+    """What to ask `rabbitmqctl` for `held`."""
+    return ("list_queues", "--vhost", vhost, "--no-table-headers", "messages", "consumers")
+
+
+def held(listed: str) -> int:
+    """The messages in the queues that have consumers."""
+    lines = (line.split() for line in listed.splitlines())
+    return sum(int(messages) for messages, consumers in lines if consumers != "0")
 
 
 @contextmanager
@@ -99,7 +133,8 @@ def _started(
     free, distribution, epmd = _free_ports(3)
     port = port or free
     home = Path(tempfile.mkdtemp(prefix="cbsim-rabbitmq-"))
-    environment = os.environ | {
+    ours = {name: it for name, it in os.environ.items() if not name.startswith(("RABBITMQ", "ERL"))}
+    environment = ours | {
         "HOME": str(home),
         "ERL_EPMD_PORT": str(epmd),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -107,6 +142,8 @@ def _started(
         "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_DIST_PORT": str(distribution),
         "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_CONFIG_FILES": str(home / "conf.d" / "*.conf"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
         "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
         "RABBITMQ_MNESIA_BASE": str(home / "data"),
@@ -114,8 +151,10 @@ def _started(
         "RABBITMQ_PID_FILE": str(home / "pid"),
     }
     files = {
-        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {user}\n"
-        f"default_pass = {password}\ndefault_vhost = {vhost}\nlog.file.level = warning\n{config}\n",
+        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\nlog.file.level = warning\n"
+        f"load_definitions = {home}/definitions.json\n{config}\n",
+        "definitions.json": json.dumps(_definitions(user, password, vhost)),
+        "advanced.config": "[].\n",
         "plugins": "[].\n",
         "env.conf": "",
         ".erlang.cookie": secrets.token_hex(16),
@@ -127,7 +166,25 @@ def _started(
     with keeper.kept(command, environment) as process:
         login = f"{quote(user, '')}:{quote(password, '')}"
         url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
-        yield _Started(Node(url, environment), process)
+        yield _Started(Node(url, environment, server, vhost), process)
+
+
+def _definitions(user: str, password: str, vhost: str) -> dict[str, list[dict[str, Any]]]:
+    salt = secrets.token_bytes(4)  # as rabbit_password_hashing_sha256 has it
+    hashed = b64encode(salt + sha256(salt + password.encode()).digest()).decode()
+    everything = dict.fromkeys(("configure", "write", "read"), ".*")
+    return {
+        "users": [
+            {
+                "name": user,
+                "password_hash": hashed,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "vhosts": [{"name": vhost}],
+        "permissions": [{"user": user, "vhost": vhost, **everything}],
+    }
 
 
 def _await(started: _Started, patience: float) -> None:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -161,7 +162,7 @@ def _local(wanted: _Wanted) -> Iterator[Broker]:
     with node(
         port=wanted.port, user=wanted.user, password=wanted.password, vhost=wanted.vhost
     ) as running:
-        yield Broker(running.url, own=True, secret=bool(wanted.password))
+        yield Broker(running.url, own=True, secret=bool(wanted.password), backlog=running.backlog)
 
 
 @contextmanager
@@ -175,8 +176,8 @@ def _docker(wanted: _Wanted) -> Iterator[Broker]:
         user=wanted.user,
         password=wanted.password,
         vhost=wanted.vhost,
-    ) as url:
-        yield Broker(url, own=True, secret=bool(wanted.password))
+    ) as running:
+        yield Broker(running.url, own=True, secret=bool(wanted.password), backlog=running.backlog)
 
 
 _PROVIDERS = {"embedded": _embedded, "local": _local, "docker": _docker}
@@ -223,11 +224,13 @@ def _of_image(parts: SplitResult, wanted: _Wanted) -> _Wanted:
     )
 
 
-def _main() -> int:
+def _main(arguments: Sequence[str]) -> int:
+    if len(arguments) < 2:
+        sys.stderr.write("usage: python -m cbsim.bus.provider BROKER COMMAND...\n")
+        return 2
     try:
-        with provide(sys.argv[1]) as broker:
-            environment = os.environ | {"CBSIM_BROKER_URL": broker.url}
-            return subprocess.run(sys.argv[2:], env=environment, check=False).returncode
+        with provide(arguments[0]) as broker:
+            return _run(arguments[1:], os.environ | {"CBSIM_BROKER_URL": broker.url})
     except CbsimError as error:
         sys.stderr.write(f"cbsim: {error}\n")
         return 1
@@ -235,5 +238,17 @@ def _main() -> int:
         return 130
 
 
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    try:
+        child = subprocess.Popen(command, env=environment)
+    except OSError as error:
+        raise BrokerError(f"cannot run {command[0]}: {error.strerror}") from None
+    # The terminal's Ctrl-C reaches the command, too: we end when it does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
 if __name__ == "__main__":
-    raise SystemExit(_main())
+    raise SystemExit(_main(sys.argv[1:]))
