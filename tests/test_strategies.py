@@ -1,0 +1,342 @@
+"""What the strategies draw: valid, consistent, the whole domain, and small when it shrinks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from cbsim import strategies as cb
+from cbsim.catalog import (
+    DIGSIG_RESULTS,
+    NOTIFICATIONS,
+    RAW_EVENTS,
+    Dialect,
+    ServerVersion,
+    lookup,
+    name_of,
+    names,
+)
+from cbsim.checks import broken, decode, iter_errors
+from cbsim.errors import StrategyError
+from cbsim.strategies import source
+from cbsim.wire.clock import from_filetime
+from cbsim.wire.event import as_dict
+from cbsim.wire.identity import parse_process_key, parse_unique_id
+from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
+
+T = TypeVar("T")
+
+
+def corpus(strategy: SearchStrategy[T], count: int = 200) -> list[T]:
+    """What a strategy draws, the same every time."""
+    drawn: list[T] = []
+
+    @settings(max_examples=count, derandomize=True, database=None, phases=[Phase.generate])
+    @given(strategy)
+    def collect(value: T) -> None:
+        drawn.append(value)
+
+    collect()
+    return drawn
+
+
+def of(name: str) -> Callable[..., SearchStrategy[dict[str, Any]]]:
+    made: Callable[..., SearchStrategy[dict[str, Any]]] = getattr(cb, name.replace(".", "_"))
+    return made
+
+
+def wrong(message: object, name: str, dialect: str = "observed") -> list[object]:
+    problems = [*iter_errors(message, name, dialect)]
+    return problems + [problem for problem in broken(message, name) if not problem.warning]
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("name", NOTIFICATIONS)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_notifications_are_valid(name: str, dialect: Dialect, data: st.DataObject) -> None:
+    able = [version for version in ServerVersion if lookup(name).in_version(version)]
+    message = data.draw(of(name)(server=data.draw(st.sampled_from(able)), dialect=dialect.value))
+    assert wrong(message, name, dialect) == []
+    assert json.loads(json.dumps(message)) == message
+
+
+@pytest.mark.parametrize("name", RAW_EVENTS)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_raw_events_are_valid(name: str, data: st.DataObject) -> None:
+    able = [version for version in ServerVersion if lookup(name).in_version(version)]
+    event = data.draw(cb.raw_event(name, server=data.draw(st.sampled_from(able))))
+    assert wrong(as_dict(event), name) == []
+
+
+@pytest.mark.parametrize("name", NOTIFICATIONS)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_a_mixture_has_the_shapes_of_both_dialects(name: str, data: st.DataObject) -> None:
+    message = data.draw(of(name)(dialect="mixed"))
+    # The observed schema takes the documented shapes too; only what it requires may be missing.
+    rules = {problem.rule for problem in iter_errors(message, name, "observed")}
+    assert rules <= {"required"}
+    assert [it for it in broken(message, name) if not it.warning] == []
+
+
+@settings(max_examples=150)
+@given(cb.message())
+def test_messages_are_delivered_as_declared(message: Message) -> None:
+    assert message.exchange == EVENTS_EXCHANGE
+    name = name_of(message.routing_key)
+    assert message.content_type == lookup(name).content_type
+    [reading] = decode(message.body, message.routing_key, message.content_type)
+    assert wrong(reading.fields, name) == []
+
+
+@settings(max_examples=150)
+@given(cb.message("*.hit.*", server="5.2", docs=(0, 1)))
+def test_keys_of_hits_hold_the_database_id(message: Message) -> None:
+    fields = json.loads(message.body)
+    if not message.routing_key.startswith("alert."):
+        kind, _, rest = message.routing_key.partition(".")
+        assert rest.startswith(f"{fields[f'{kind}_id']}.")
+
+
+@given(cb.bundle(hostname="WIN8-TEST", sensor_id=3))
+def test_bundles_unpack(message: Message) -> None:
+    assert (message.exchange, message.routing_key) == (RAW_EXCHANGE, "")
+    assert message.headers["sensorId"] == 3
+    for reading in decode(message.body, "", message.content_type, message.headers):
+        env: Any = reading.fields["env"]
+        assert env["endpoint"]["SensorHostName"] == "WIN8-TEST"
+
+
+@given(cb.bundle("filemod", events=3, zipped=False))
+def test_bundles_hold_what_was_asked_for(message: Message) -> None:
+    readings = decode(message.body, "", message.content_type, message.headers)
+    assert ["filemod" in reading.fields for reading in readings] == [True] * 3
+
+
+@pytest.mark.parametrize("name", ["watchlist.hit.process", "feed.storage.hit.binary"])
+def test_every_field_is_there_and_not(name: str) -> None:
+    known = NOTIFICATIONS[name].written(
+        NOTIFICATIONS[name].forms[0], Dialect.OBSERVED, ServerVersion.V5_2
+    )
+    drawn = corpus(of(name)(docs=(1, 3)))
+    groups = ((drawn, known.fields), ([one["docs"][0] for one in drawn], known.documents))
+    for messages, fields in groups:
+        for field in fields:
+            head = field.name.partition("<")[0]
+            present = [
+                [one for key, one in it.items() if key == field.name or (
+                    field.is_family and key.startswith(head))] for it in messages
+            ]  # fmt: skip
+            assert any(present), field.name
+            assert field.required or not all(present), field.name
+            kinds = {type(one) for values in present for one in values}
+            shapes = {"digits" if it in ("texts",) else it for it in field.observed}
+            assert len(kinds) >= len({*map(str, shapes)} - {"digits", "display"}), field.name
+
+
+def test_the_corners_are_drawn() -> None:
+    drawn = corpus(cb.notification(dialect="mixed"), 600)
+    texts, numbers, sizes = [], [], set()
+    for message in drawn:
+        sizes.add(len(message["docs"]) if "docs" in message else None)
+        for part in (message, *message.get("docs", ())):
+            texts += [one for one in part.values() if isinstance(one, str)]
+            numbers += [one for one in part.values() if type(one) is int]
+    assert {0, 1, 2, 3, 25} <= sizes
+    assert max(map(len, texts)) >= 20_000
+    assert "" in texts
+    assert any(not text.isascii() for text in texts)
+    assert {0, 2**31 - 1} <= {*numbers}
+    assert not any("\ud800" <= char <= "\udfff" for text in texts for char in text)
+    results = {one["digsig_result"] for one in corpus(cb.digital_signature(), 100)}
+    assert results == {*DIGSIG_RESULTS}
+
+
+def test_raw_fields_are_there_and_not() -> None:
+    drawn = [as_dict(event) for event in corpus(cb.raw_event("netconn", server="7.x"), 300)]
+    assert {"network" in one for one in drawn} == {True, False}
+    for inner, field in (("header", "process_path"), ("networkv2", "ja3")):
+        seen = {field in it[inner] for it in drawn if inner in it}  # type: ignore[operator]
+        assert seen == {True, False}, field
+
+
+# A person must be able to read what a failure shrinks to.
+
+
+def test_a_number_as_a_string_shrinks_to_one_document() -> None:
+    def fails(hit: dict[str, Any]) -> bool:
+        return any(isinstance(one["netconn_count"], str) for one in hit["docs"])
+
+    smallest = find(cb.feed_storage_hit_process(dialect="mixed"), fails)
+    [document] = smallest["docs"]
+    assert document["netconn_count"] == "0"
+    assert document["process_name"] == "explorer.exe"
+    required = {one.name for one in NOTIFICATIONS["feed.storage.hit.process"].forms[0].documents
+                if one.documented is not None and not one.optional and one.required}  # fmt: skip
+    assert {*document} == required
+    assert all(smallest[one] in (0, 1262304000.0) for one in ("sensor_id", "event_timestamp"))
+
+
+def test_thirty_zeros_shrink_to_one_document() -> None:
+    zeros = "0" * 30
+    smallest = find(
+        cb.watchlist_hit_process(), lambda hit: any(it["parent_md5"] == zeros for it in hit["docs"])
+    )
+    [document] = smallest["docs"]
+    assert document["parent_md5"] == zeros
+    assert document["process_md5"] == "a3ccfd0aa0b17fd23aa9fd0d84b86c05"
+    assert "alliance_score_tor" not in document
+    assert "highlights" not in smallest
+
+
+def test_an_integer_timestamp_shrinks_to_one_message() -> None:
+    smallest = find(
+        cb.binaryinfo_observed(), lambda it: isinstance(it["event_timestamp"], int)
+    )  # fmt: skip
+    assert smallest == {
+        "md5": "A3CCFD0AA0B17FD23AA9FD0D84B86C05",
+        "event_timestamp": 1262304000,
+        "scores": {},
+    }
+
+
+def test_a_raw_event_shrinks_to_its_fields() -> None:
+    smallest = find(cb.raw_event("filemod"), lambda event: event.filemod.action == 4)
+    assert smallest.header.process_path == "c:\\windows\\system32\\explorer.exe"
+    assert not smallest.filemod.HasField("md5hash")
+
+
+# Constraints.
+
+
+@given(cb.feed_storage_hit_process(sensor_id=7, docs=2, ioc_type="ipv4", feed_id=24))
+def test_arguments_constrain(hit: dict[str, Any]) -> None:
+    assert hit["sensor_id"] == 7
+    assert parse_process_key(hit["process_id"]).sensor_id == 7
+    assert [parse_unique_id(one["unique_id"])[0].sensor_id for one in hit["docs"]] == [7, 7]
+    assert (hit["ioc_type"], hit["feed_id"]) == ("ipv4", 24)
+
+
+@given(cb.watchlist_hit_binary(md5="ab" * 16, hostname=st.sampled_from(["A", "B"]), docs=(1, 2)))
+def test_arguments_may_be_strategies(hit: dict[str, Any]) -> None:
+    for document in hit["docs"]:
+        assert document["md5"] == "AB" * 16
+        if document["endpoint"]:
+            assert document["endpoint"][0][0] in "AB"
+
+
+@given(cb.raw_event("netconn", sensor_id=3, hostname="WIN8-TEST", sparse=False))
+def test_raw_arguments_constrain(event: Any) -> None:
+    assert event.env.endpoint.SensorId == 3
+    assert event.env.endpoint.SensorHostName == "WIN8-TEST"
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: cb.watchlist_hit_process(server="5.3"), "expected one of 4.2, 5.2, 6.x, 7.x"),
+        (lambda: cb.watchlist_hit_process(dialect="observd"), "did you mean 'observed'"),  # type: ignore[arg-type]
+        (lambda: cb.watchlist_hit_process(sensor_id=-1), "sensor_id=-1: expected a whole number"),
+        (lambda: cb.watchlist_hit_process(docs=(3, 1)), r"docs=\(3, 1\): expected how many"),
+        (lambda: cb.watchlist_hit_process(docs=0, dialect="documented"), "has one or more"),
+        (lambda: cb.feed_ingress_hit_host(server="4.2"), "not sent by that version: expected 5.2"),
+        (lambda: cb.feed_ingress_hit_process(ioc_type="ip"), "md5, dns or ipv4"),  # type: ignore[arg-type]
+        (lambda: cb.feed_ingress_hit_binary(md5="beef"), "expected 32 hex digits"),
+        (lambda: cb.feed_ingress_hit_binary(hostname="a|b"), "without a bar"),
+        (lambda: cb.raw_event("filmod"), "did you mean 'ingress.event.filemod'"),
+        (lambda: cb.raw_event("process", server="6.x"), "not sent by that version: expected 4.2"),
+        (lambda: cb.notification("hit.process"), "did you mean 'watchlist.hit.process'"),
+        (lambda: cb.notification("alert.*", server="4.2"), "matches nothing that a 4.2 server"),
+        (lambda: cb.message("watchlist.hit.proces"), "did you mean 'watchlist.hit.process'"),
+        (lambda: cb.bundle(events=-1), "events=-1: expected a whole number"),
+        (lambda: cb.process_document("binarystore.file.added"), "expected one of watchlist.hit"),
+        (lambda: cb.process_guid(pid=-1), "pid=-1"),
+        (lambda: cb.md5("Upper"), "expected upper, lower or raw"),  # type: ignore[call-overload]
+        (lambda: cb.ioc("sha256"), "expected md5, dns, ipv4 or query"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_bad_argument_fails_at_the_call(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(StrategyError, match=said):
+        call()
+
+
+def test_a_bad_value_of_a_given_strategy_is_named() -> None:
+    with pytest.raises(StrategyError, match="sensor_id=-5"):
+        find(cb.watchlist_hit_process(sensor_id=st.just(-5), docs=1), lambda _: True)
+
+
+# Families.
+
+
+@pytest.mark.parametrize(
+    ("strategy", "pattern"),
+    [
+        (cb.md5(), "^[0-9A-F]{32}$"),
+        (cb.md5("lower"), "^[0-9a-f]{32}$"),
+        (cb.parent_md5(), "^([0-9a-f]{32}|0{30})$"),
+        (cb.ioc("ipv4"), r"^\d+\.\d+\.\d+\.\d+$"),
+        (cb.ioc("dns"), r"^[a-z0-9.-]+\.[a-z]+$"),
+        (cb.ioc("md5"), "^[0-9a-f]{32}$"),
+        (cb.ioc("query"), "^q="),
+        (cb.windows_path(), r"^([a-z]:)?\\"),
+        (cb.posix_path(), "^/"),
+        (cb.registry_path(), r"^\\registry\\"),
+        (cb.hostname(), r"^[^|]*$"),
+        (cb.command_line(), ""),
+        (cb.unique_id(digits=12), "^[0-9a-f-]{36}-[0-9a-f]{12}$"),
+    ],
+)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_families(strategy: SearchStrategy[str], pattern: str, data: st.DataObject) -> None:
+    text = data.draw(strategy)
+    assert re.search(pattern, text)
+    text.encode()
+
+
+@given(cb.filetime(), cb.sensor_id(), cb.md5("raw"), cb.digital_signature())
+def test_families_that_are_no_text(
+    ticks: int, sensor: int, digest: bytes, signature: dict[str, Any]
+) -> None:
+    assert 2010 <= from_filetime(ticks).year <= 2023
+    assert 0 <= sensor < 2**31
+    assert len(digest) == 16
+    assert (signature["digsig_result_code"] == "0") == (signature["digsig_result"] == "Signed")
+
+
+@settings(max_examples=30)
+@given(cb.process_document(), cb.binary_document("feed.storage.hit.binary", dialect="documented"))
+def test_documents_by_themselves(process: dict[str, Any], binary: dict[str, Any]) -> None:
+    assert process["unique_id"].startswith(process["id"])
+    assert isinstance(binary["is_64bit"], bool)
+
+
+# The whole.
+
+
+def test_notifications_py_is_fresh() -> None:
+    assert source.PATH.read_text(encoding="utf-8") == source.source(), (
+        "run `python -m cbsim.strategies.source`"
+    )
+
+
+def test_there_is_one_for_everything_the_server_can_say() -> None:
+    assert {name.replace(".", "_") for name in NOTIFICATIONS} <= {*cb.__all__}
+    assert all(hasattr(cb, name) for name in cb.__all__)
+    for version in ServerVersion:
+        raw = {name for name in names(version) if name in RAW_EVENTS}
+        assert all(repr(cb.raw_event(name, server=version)) for name in raw)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    strategy = cb.message(server="6.x")
+    assert corpus(strategy, 40) == corpus(strategy, 40)
