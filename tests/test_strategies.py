@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
 from cbsim import strategies as cb
@@ -127,7 +128,7 @@ def test_every_field_is_there_and_not(name: str) -> None:
     known = NOTIFICATIONS[name].written(
         NOTIFICATIONS[name].forms[0], Dialect.OBSERVED, ServerVersion.V5_2
     )
-    drawn = corpus(of(name)(docs=(1, 3)))
+    drawn = corpus(of(name)(docs=(1, 2)), 120)
     groups = ((drawn, known.fields), ([one["docs"][0] for one in drawn], known.documents))
     for messages, fields in groups:
         for field in fields:
@@ -143,30 +144,60 @@ def test_every_field_is_there_and_not(name: str) -> None:
             assert len(kinds) >= len({*map(str, shapes)} - {"digits", "display"}), field.name
 
 
-def test_the_corners_are_drawn() -> None:
-    drawn = corpus(cb.notification(dialect="mixed"), 600)
-    texts, numbers, sizes = [], [], set()
-    for message in drawn:
-        sizes.add(len(message["docs"]) if "docs" in message else None)
-        for part in (message, *message.get("docs", ())):
-            texts += [one for one in part.values() if isinstance(one, str)]
-            numbers += [one for one in part.values() if type(one) is int]
-    assert {0, 1, 2, 3, 25} <= sizes
-    assert max(map(len, texts)) >= 20_000
-    assert "" in texts
-    assert any(not text.isascii() for text in texts)
-    assert {0, 2**31 - 1} <= {*numbers}
-    assert not any("\ud800" <= char <= "\udfff" for text in texts for char in text)
-    results = {one["digsig_result"] for one in corpus(cb.digital_signature(), 100)}
-    assert results == {*DIGSIG_RESULTS}
+def texts(message: dict[str, Any]) -> list[str]:
+    parts = (message, *message.get("docs", ()))
+    return [one for part in parts for one in part.values() if isinstance(one, str)]
 
 
-def test_raw_fields_are_there_and_not() -> None:
-    drawn = [as_dict(event) for event in corpus(cb.raw_event("netconn", server="7.x"), 300)]
-    assert {"network" in one for one in drawn} == {True, False}
-    for inner, field in (("header", "process_path"), ("networkv2", "ja3")):
-        seen = {field in it[inner] for it in drawn if inner in it}  # type: ignore[operator]
-        assert seen == {True, False}, field
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+@pytest.mark.parametrize(
+    "corner",
+    [
+        lambda hit: len(hit["docs"]) == 0,
+        lambda hit: len(hit["docs"]) == 3,
+        lambda hit: len(hit["docs"]) == 25,
+        lambda hit: any(len(text) == 20_000 for text in texts(hit)),
+        lambda hit: "" in texts(hit),
+        lambda hit: any(not text.isascii() for text in texts(hit)),
+        lambda hit: hit["watchlist_id"] == 0,
+        lambda hit: hit["watchlist_id"] == 2**31 - 1,
+        lambda hit: any(it["process_pid"] == 2**31 - 1 for it in hit["docs"]),
+        lambda hit: any(it["host_type"] == "domain_controller" for it in hit["docs"]),
+    ],
+    ids=["no docs", "docs", "many docs", "huge text", "empty text", "non-ASCII", "zero", "int32",
+         "int32 in docs", "last choice"],
+)  # fmt: skip
+def test_the_corners_are_drawn(corner: Callable[[dict[str, Any]], bool]) -> None:
+    quickly = settings(max_examples=2000, database=None, phases=[Phase.generate])
+    assert corner(find(cb.watchlist_hit_process(), corner, settings=quickly))
+
+
+@settings(max_examples=50)
+@given(cb.notification(dialect="mixed"))
+def test_texts_are_free_of_surrogates(message: dict[str, Any]) -> None:
+    for text in texts(message):
+        text.encode()
+
+
+@pytest.mark.parametrize("result", DIGSIG_RESULTS)
+def test_every_signature_is_drawn(result: str) -> None:
+    assert find(cb.digital_signature(), lambda it: it["digsig_result"] == result)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda event: event.HasField("network"),
+        lambda event: event.HasField("networkv2"),
+        lambda event: event.networkv2.HasField("ja3"),
+        lambda event: event.HasField("networkv2") and not event.networkv2.HasField("ja3"),
+        lambda event: not event.header.HasField("process_path"),
+        lambda event: event.networkv2.remoteIpAddress.HasField("ipv6Low"),
+    ],
+)
+def test_raw_fields_are_there_and_not(seen: Callable[[Any], bool]) -> None:
+    quickly = settings(max_examples=1000, database=None, phases=[Phase.generate])
+    assert seen(find(cb.raw_event("netconn", server="7.x"), seen, settings=quickly))
 
 
 # A person must be able to read what a failure shrinks to.
@@ -340,3 +371,94 @@ def test_there_is_one_for_everything_the_server_can_say() -> None:
 def test_the_same_seed_draws_the_same() -> None:
     strategy = cb.message(server="6.x")
     assert corpus(strategy, 40) == corpus(strategy, 40)
+
+
+# Stories.
+
+
+def told(messages: tuple[Message, ...]) -> list[tuple[str, Any]]:
+    readings = []
+    for message in messages:
+        [reading] = decode(message.body, message.routing_key, message.content_type)
+        readings.append((name_of(message.routing_key), reading.fields))
+    return readings
+
+
+@settings(max_examples=30)
+@given(cb.sequence(server="6.x"))
+def test_sequences_are_consistent(messages: tuple[Message, ...]) -> None:
+    started: set[str] = set()
+    ended: set[str] = set()
+    binaries: dict[str, set[object]] = {}
+    hits: set[tuple[object, object]] = set()
+    clock = 0.0
+    for name, it in told(messages):
+        assert wrong(it, name) == [], name
+        if "header" in it:
+            now = int(it["header"]["timestamp"]) / 10**7 - 11_644_473_600
+        else:
+            now = it.get("event_timestamp", it.get("timestamp"))
+        assert now >= clock - 0.001
+        clock = max(now, clock)
+        if name.endswith("procstart"):
+            started.add(it["header"]["process_create_time"])
+        elif name.endswith("procend"):
+            ended.add(it["header"]["process_create_time"])
+        elif name.startswith("ingress.event.") and not name.endswith("childproc"):
+            assert it["header"]["process_create_time"] in started - ended
+        elif name in ("feed.ingress.hit.process", "feed.storage.hit.process"):
+            key = it.get("process_id") or it["process_guid"]
+            assert str(parse_process_key(key).create_time) in started
+            if "storage" in name:
+                assert (key, it["ioc_value"]) in hits
+            hits.add((key, it["ioc_value"]))
+        elif name == "binaryinfo.observed":
+            assert it["md5"] not in binaries
+            binaries[it["md5"]] = set()
+        elif name in ("binaryinfo.host.observed", "binaryinfo.group.observed"):
+            seen = it.get("sensor_id", it.get("group"))
+            assert seen not in binaries[it["md5"]]
+            binaries[it["md5"]].add(seen)
+        elif not name.endswith("childproc"):
+            assert it["md5"] in binaries
+
+
+def test_sequences_tell_every_story() -> None:
+    drawn = corpus(cb.sequence(steps=(4, 16)), 100)
+    names_told = {name_of(message.routing_key) for told in drawn for message in told}
+    assert names_told >= {
+        "ingress.event.procstart", "ingress.event.procend", "ingress.event.childproc",
+        "feed.ingress.hit.process", "feed.storage.hit.process", "binarystore.file.added",
+        "binaryinfo.observed", "binaryinfo.host.observed", "binaryinfo.group.observed",
+        "feed.storage.hit.binary",
+    }  # fmt: skip
+
+
+def test_a_stateful_bug_shrinks_to_a_short_story() -> None:
+    class Forgetful(cb.ConsumerMachine):
+        """Believes that a process that ended was never seen twice."""
+
+        def receive(self, message: Message) -> None:
+            self.ends = getattr(self, "ends", 0) + message.routing_key.endswith("procend")
+            assert self.ends < 2
+
+        def receive_again(self, message: Message) -> None:
+            pass
+
+    with pytest.raises(AssertionError) as caught:
+        run_state_machine_as_test(
+            Forgetful,
+            settings=settings(max_examples=50, stateful_step_count=8, database=None,
+                              phases=[Phase.generate, Phase.shrink]),
+        )  # fmt: skip
+    story = "".join(caught.value.__notes__)
+    assert story.count("state.process_starts(") == 2
+    assert story.count("state.process_ends(") == 2
+    assert "state.process_acts(" not in story
+
+
+def test_a_machine_needs_a_consumer() -> None:
+    with pytest.raises(NotImplementedError, match=r"receive\(self, message\)"):
+        run_state_machine_as_test(
+            cb.ConsumerMachine, settings=settings(max_examples=3, phases=[Phase.generate])
+        )

@@ -31,11 +31,14 @@ from cbsim.strategies.family import (
     windows_path,
 )
 from cbsim.strategies.form import JsonObject
+from cbsim.strategies.machine import ConsumerMachine
 from cbsim.strategies.notification import binary_document, notification, process_document
 from cbsim.strategies.notifications import *  # noqa: F403 - each notification, by name
 from cbsim.strategies.notifications import __all__ as _notifications
+from cbsim.strategies.story import sequence
 
 __all__ = [
+    "ConsumerMachine",
     "DialectName",
     "Docs",
     "IocType",
@@ -57,6 +60,7 @@ __all__ = [
     "raw_event",
     "registry_path",
     "sensor_id",
+    "sequence",
     "unique_id",
     "windows_path",
 ]

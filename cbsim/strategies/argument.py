@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cbsim.catalog import Dialect, Notification, RawEvent, ServerVersion, lookup
 from cbsim.errors import CatalogError, StrategyError
@@ -130,7 +130,7 @@ def drawn(
     Arguments that are as when nobody gives them are not shown.
     """
 
-    def composite(draw: Draw, /, *_: object, **__: object) -> T:
+    def composite(draw: DrawFn, /, *_: object, **__: object) -> T:
         return function(draw)
 
     composite.__name__ = composite.__qualname__ = name

@@ -108,10 +108,11 @@ class Indicator:
     value: str
 
 
-_SYSTEMS = st.sampled_from(("windows", "linux", "osx"))
-_GROUPS = st.just("Default Group") | value.NAME
+_SYSTEMS = value.choice(("windows", "linux", "osx"))
+_GROUPS = value.least(st.just("Default Group") | value.NAME, "Default Group")
 _MD5 = str(domains.MD5_LOWER.example)
-_HOUR = st.integers(0, 3600 * 10**7)
+_WEEK = value.number(0, 7 * 86_400 * 10**7)
+_HOUR = value.number(0, 3600 * 10**7)
 
 
 _SHARED = {"endpoint", "process", "parent", "binary"}
@@ -174,6 +175,18 @@ class Cast:
             value.path(draw, "windows" if endpoint.os == "windows" else "posix"),
             draw(value.INT_64),
         )
+
+    @cached_property
+    def moment(self) -> int:
+        """When the server says it (FILETIME, whole milliseconds)."""
+        return value.FIRST + self.draw(value.MOMENT) // 10_000 * 10_000
+
+    @property
+    def acted(self) -> int:
+        """When the process did it: after its start, or now where somebody says when that is."""
+        if "moment" in vars(self):
+            return self.moment
+        return self.process.created + self.draw(_WEEK)
 
     @cached_property
     def binary(self) -> Binary:

@@ -25,8 +25,9 @@ from cbsim.strategies.argument import (
     whole,
 )
 from cbsim.strategies.cast import Cast
-from cbsim.strategies.event import event, event_names
+from cbsim.strategies.event import event, event_names, plans
 from cbsim.strategies.form import JsonObject
+from cbsim.strategies.notification import able
 from cbsim.strategies.value import Draw
 from cbsim.wire import bundle as runs
 from cbsim.wire.message import (
@@ -60,6 +61,11 @@ def message(
     """
     version, wanted = _wanted(names, server)
     spoken, fixed = dialect_of(dialect), given(sensor_id=sensor_id, docs=docs)
+    for name in wanted:
+        if name in NOTIFICATIONS:
+            able(form.plan(name, version, spoken), fixed)
+        else:
+            plans(name, version)
 
     def draw_one(draw: Draw) -> Message:
         name = wanted[0] if len(wanted) == 1 else draw(st.sampled_from(wanted))
@@ -90,6 +96,8 @@ def bundle(
     version, wanted = event_names(names, server)
     fixed = given(sensor_id=sensor_id, hostname=hostname)
     least, most = _range("events", events)
+    for name in wanted:
+        plans(name, version)
 
     def draw_one(draw: Draw) -> Message:
         cast = Cast(draw, fixed, version)
@@ -175,12 +183,12 @@ def _reversed(fields: JsonObject) -> bytes:
     return json.dumps(turned, ensure_ascii=False, indent=1).encode()
 
 
-_SPELLINGS: SearchStrategy[Callable[[JsonObject], bytes]] = st.sampled_from(
+_SPELLINGS: SearchStrategy[Callable[[JsonObject], bytes]] = value.choice(
     (_compact, _spaced, _reversed)
 )
-_ZIP_TYPES = st.sampled_from((ZIP_TYPE, PROTOBUF_TYPE))
-_FILES = st.integers(1, 3)
-_NODES = st.integers(0, 15)
+_ZIP_TYPES = value.choice((ZIP_TYPE, PROTOBUF_TYPE))
+_FILES = value.number(1, 3)
+_NODES = value.number(0, 15)
 
 
 def _zip(files: list[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -25,7 +25,7 @@ from cbsim.strategies.value import Draw
 from cbsim.wire.address import swap_port
 from cbsim.wire.sensor_events_pb2 import CbEventMsg, CbStringMsg
 
-__all__ = ["event", "event_names", "raw_event"]
+__all__ = ["event", "event_names", "plans", "raw_event"]
 
 _PREFIX = "ingress.event."
 
@@ -51,6 +51,8 @@ def raw_event(
     """
     version, wanted = event_names(names, server)
     fixed = given(sensor_id=sensor_id, hostname=hostname, md5=md5)
+    for name in wanted:
+        plans(name, version)
 
     def draw_one(draw: Draw) -> CbEventMsg:
         name = wanted[0] if len(wanted) == 1 else draw(st.sampled_from(wanted))
@@ -81,8 +83,8 @@ def event(cast: Cast, name: str, *, env: bool = True, sparse: bool | None = Fals
     A sparse one may lack what captured events always have; None: now and then.
     """
     draw = cast.draw
-    plans = _plans(name, cast.version)
-    plan = plans[0] if len(plans) == 1 else draw(st.sampled_from(plans))
+    ways = plans(name, cast.version)
+    plan = ways[0] if len(ways) == 1 else ways[draw(_BITS[len(ways)])]
     bare = draw(_SELDOM) if sparse is None else sparse
     made = CbEventMsg()
     _fill(made, plan.slots, cast, draw(plan.swells), bare)
@@ -139,17 +141,19 @@ def _fill(
 
 
 _A: dict[type, Any] = {str: "A", bytes: b"A"}
-_SELDOM = st.sampled_from([False] * 7 + [True])
-_FEW = st.integers(1, 2)
-_FILE_HEADER = st.binary(max_size=24)
-_DIGESTS = {size: st.binary(min_size=size, max_size=size) for size in (16, 32)}
-_SHORT = st.sampled_from((16, 16, 16, 8))
-_PORT = st.integers(0, 65535)
-_UID = st.sampled_from(("S-1-5-18", "S-1-5-21-1-2-3-1001", "0", "501", ""))
-_DELAY = st.integers(0, 7 * 86_400 * 10**7)
-_SIGN_TIME = st.sampled_from(("2:46 PM 9/29/2015", ""))
+_SELDOM = value.choice([False] * 7 + [True])
+_FEW = value.number(1, 2)
+_BITS = {2: value.number(0, 1)}
+_FILE_HEADER = value.least(st.binary(max_size=24), b"")
+_DIGESTS = {
+    size: value.least(st.binary(min_size=size, max_size=size), bytes(size)) for size in (16, 32)
+}
+_SHORT = value.choice((16, 16, 16, 8))
+_PORT = value.number(0, 65535)
+_UID = value.choice(("S-1-5-18", "S-1-5-21-1-2-3-1001", "0", "501", ""))
+_SIGN_TIME = value.choice(("2:46 PM 9/29/2015", ""))
 _INTEGERS = {
-    FieldDescriptor.TYPE_INT32: st.integers(-(2**31), 2**31 - 1),
+    FieldDescriptor.TYPE_INT32: value.number(-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_INT64: value.INT_64,
     FieldDescriptor.TYPE_UINT32: value.BITS_32,
     FieldDescriptor.TYPE_UINT64: value.BITS_64,
@@ -171,7 +175,7 @@ def _place(cast: Cast) -> str:
 # What a field means: by its path in the event, else by its name.
 _BY_PATH: dict[str, Source] = {
     "header.version": lambda _: 4,
-    "header.timestamp": lambda cast: cast.process.created + cast.draw(_DELAY),
+    "header.timestamp": lambda cast: cast.acted,
     "header.process_guid": lambda cast: cast.process.guid,
     "header.process_create_time": lambda cast: cast.process.created,
     "header.process_pid": lambda cast: cast.process.pid,
@@ -195,7 +199,7 @@ _BY_PATH: dict[str, Source] = {
     "env.endpoint.SensorId": lambda cast: cast.endpoint.sensor_id,
     "env.endpoint.SensorHostName": lambda cast: cast.endpoint.hostname,
     "env.endpoint.HostId": _of(value.ID),
-    "env.server.NodeId": _of(st.integers(0, 15)),
+    "env.server.NodeId": _of(value.number(0, 15)),
 }
 _TIMES = "create_time parent_create_time targetProcCreateTime remoteProcCreateTime emetTimstamp \
     blockedProcCreateTime".split()
@@ -238,8 +242,9 @@ _NETWORK_V2 = tuple(
 )
 
 
-@lru_cache(maxsize=256)
-def _plans(name: str, version: ServerVersion) -> tuple[_Plan, ...]:
+@cache
+def plans(name: str, version: ServerVersion) -> tuple[_Plan, ...]:
+    """How servers of that version write it, one for each message it may carry."""
     entry = RAW_EVENTS[name]
     carried = entry.carries
     if "networkv2" in carried and not version.network_v2:
@@ -265,7 +270,7 @@ def _plan(entry: RawEvent, version: ServerVersion, carried: str) -> _Plan:
         _slot(fields[top], top, presence, entry, version) for top in ("header", carried, "env")
     )
     grown: list[str | None] = [*_texts(slots)]
-    return _Plan(slots, st.sampled_from([None] * (9 + 9 * len(grown)) + grown))
+    return _Plan(slots, value.choice([None] * (9 + 9 * len(grown)) + grown))
 
 
 def _texts(slots: tuple[_Slot, ...]) -> list[str]:
@@ -317,7 +322,7 @@ def _source(field: FieldDescriptor, path: str, entry: RawEvent) -> tuple[Source,
         return known, False
     known = _BY_NAME.get(field.name)
     if field.enum_type is not None:
-        return _of(st.sampled_from([one.number for one in field.enum_type.values])), False
+        return _of(value.choice([one.number for one in field.enum_type.values])), False
     if field.type == FieldDescriptor.TYPE_BYTES:
         owner = field.containing_type
         lengths = bytes_lengths(owner.name if owner else "", field.name)

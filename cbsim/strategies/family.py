@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, overload
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cbsim.catalog import ServerVersion
 from cbsim.catalog import domain as domains
@@ -82,7 +82,7 @@ def md5(form: str = "upper") -> SearchStrategy[Any]:
 
 
 @st.composite
-def _md5(draw: Draw, form: str) -> str:
+def _md5(draw: DrawFn, form: str) -> str:
     return value.hex_digest(draw, _UPPER if form == "upper" else _LOWER)
 
 
@@ -117,7 +117,7 @@ def registry_path() -> SearchStrategy[str]:
 
 
 @st.composite
-def _path(draw: Draw, kind: str) -> str:
+def _path(draw: DrawFn, kind: str) -> str:
     return value.path(draw, kind)
 
 
@@ -134,7 +134,7 @@ def ioc(ioc_type: IocType | Literal["query"]) -> SearchStrategy[str]:
 
 
 @st.composite
-def _ioc(draw: Draw, ioc_type: str) -> str:
+def _ioc(draw: DrawFn, ioc_type: str) -> str:
     return value.ioc_value(draw, ioc_type)
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
-from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from cbsim.catalog import NOTIFICATIONS, Dialect, Field, Kind, Notification, ServerVersion, Shape
@@ -18,7 +17,7 @@ from cbsim.catalog import domain as domains
 from cbsim.strategies import value
 from cbsim.strategies.cast import Cast, Given
 from cbsim.strategies.value import Draw, Time
-from cbsim.wire.clock import display_time
+from cbsim.wire.clock import display_time, epoch_seconds
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5, store_path, unique_id
 
 __all__ = ["MANY", "MIXED", "JsonObject", "Plan", "Slot", "fields_of", "notification", "plan"]
@@ -73,10 +72,9 @@ class Plan:
     """What may grow huge: mostly nothing, else a text or `docs`."""
 
 
-_LIFETIME = st.integers(0, 7 * 86_400 * 10**7)
-_UNKNOWN = st.sampled_from((False, False, False, True))
-_LENGTH = st.sampled_from((1, 0, 2, 3))
-_FAMILY = st.sampled_from((1, 2, 3))
+_UNKNOWN = value.choice((False, False, False, True))
+_LENGTH = value.choice((1, 0, 2, 3))
+_FAMILY = value.choice((1, 2, 3))
 
 _ENDPOINT: dict[str, Source] = {
     "sensor_id": lambda cast: cast.endpoint.sensor_id,
@@ -104,6 +102,8 @@ _IN_MESSAGE: dict[str, Source] = _ENDPOINT | _INDICATOR | _SIGNATURE | {
     "size": lambda cast: cast.binary.size,
     "watchlist_id": lambda cast: cast.watchlist_id,
     "feed_id": lambda cast: cast.feed_id,
+    "event_timestamp": lambda cast: epoch_seconds(cast.moment),
+    "timestamp": lambda cast: epoch_seconds(cast.moment),
 }  # fmt: skip
 _IN_PROCESS: dict[str, Source] = _ENDPOINT | {
     "id": lambda cast: cast.process.key,
@@ -115,7 +115,7 @@ _IN_PROCESS: dict[str, Source] = _ENDPOINT | {
     "path": lambda cast: cast.process.path,
     "os_type": lambda cast: cast.endpoint.os,
     "start": lambda cast: Time(cast.process.created),
-    "last_update": lambda cast: Time(cast.process.created + cast.draw(_LIFETIME)),
+    "last_update": lambda cast: Time(cast.acted),
     "interface_ip": lambda cast: cast.endpoint.address - (cast.endpoint.address >> 31 << 32),
     "parent_id": lambda cast: cast.parent.guid,
     "parent_md5": lambda cast: UNKNOWN_PARENT_MD5 if cast.draw(_UNKNOWN) else cast.parent.md5,
@@ -136,7 +136,7 @@ _IF_SIGNED = frozenset(
 )
 
 
-@lru_cache(maxsize=512)
+@cache
 def plan(name: str, version: ServerVersion, dialect: str) -> Plan:
     """How a server of that version writes a notification: `documented`, `observed` or `mixed`."""
     notification = NOTIFICATIONS[name]
@@ -162,7 +162,7 @@ def plan(name: str, version: ServerVersion, dialect: str) -> Plan:
         kinds[0] if kinds else (),
         1 if tables else 0,
         any(slot.name in ("process_id", "md5") for slot in forms[0]),
-        st.sampled_from([None] * (9 + 5 * len(growing)) + growing),
+        value.choice([None] * (9 + 5 * len(growing)) + growing),
     )
 
 
@@ -248,14 +248,14 @@ def notification(draw: Draw, plan: Plan, given: Given, cast: Cast | None = None)
     return fields
 
 
-@lru_cache(maxsize=256)
+@cache
 def _one_of(choices: tuple[T, ...]) -> SearchStrategy[T]:
-    return st.sampled_from(choices)
+    return value.choice(choices)
 
 
-@lru_cache(maxsize=64)
+@cache
 def _numbers(least: int, most: int) -> SearchStrategy[int]:
-    return st.integers(least, most)
+    return value.number(least, most)
 
 
 def _multiplied(one: JsonObject, cast: Cast, plan: Plan) -> Iterator[JsonObject]:

@@ -6,23 +6,72 @@ decides how it is written. Texts shrink to the catalog's example, numbers to zer
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from cbsim.catalog import DIGSIG_RESULTS, Domain, Kind, ServerVersion
 from cbsim.catalog import domain as domains
 from cbsim.wire.clock import TICKS, from_filetime
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5, process_key, store_path, unique_id
 
-__all__ = ["Draw", "Drawing", "Time", "dotted", "drawing", "hex_digest", "iso"]
+__all__ = [
+    "Draw",
+    "Drawing",
+    "Time",
+    "choice",
+    "dotted",
+    "drawing",
+    "hex_digest",
+    "iso",
+    "least",
+    "number",
+    "plain",
+]
 
-Draw = DrawFn
-"""Hypothesis' `draw` of a composite strategy."""
+
+T = TypeVar("T")
+
+
+class Draw(Protocol):
+    """Hypothesis' `draw` of a composite strategy."""
+
+    def __call__(self, strategy: SearchStrategy[T], /) -> T:
+        """One value of a strategy."""
+
+
 Drawing = Callable[[Draw], Any]
+
+_LEAST: dict[int, tuple[SearchStrategy[Any], Any]] = {}
+
+
+def least(strategy: SearchStrategy[T], to: T) -> SearchStrategy[T]:
+    """A strategy that lives as long as the module, and what it shrinks to."""
+    _LEAST[id(strategy)] = strategy, to
+    return strategy
+
+
+def choice(options: Sequence[T]) -> SearchStrategy[T]:
+    """One of these, the first for choice; lives as long as the module."""
+    return least(st.sampled_from(options), options[0])
+
+
+def number(low: int, high: int) -> SearchStrategy[int]:
+    """A whole number, 0 for choice; lives as long as the module."""
+    return least(st.integers(low, high), min(max(low, 0), high))
+
+
+def plain(draw: Draw) -> Draw:
+    """A `draw` that chooses nothing where it knows what a strategy shrinks to."""
+
+    def chosen(strategy: SearchStrategy[T], /) -> T:
+        known = _LEAST.get(id(strategy))
+        return draw(strategy) if known is None else known[1]
+
+    return chosen
 
 
 class Time(int):
@@ -33,21 +82,20 @@ UNICODE = st.characters(exclude_categories=["Cs"])
 """Any character but surrogates, which UTF-8 cannot hold."""
 _IN_NAME = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='|/\\:*?"<>')
 
-BOOLEAN = st.booleans()
-BYTE = st.integers(0, 255)
-BITS_32 = st.integers(0, 2**32 - 1)
-BITS_64 = st.integers(0, 2**64 - 1)
-BITS_128 = st.integers(0, 2**128 - 1)
-INT_64 = st.integers(-(2**63), 2**63 - 1)
-ID = st.integers(0, 2**31 - 1)
-TEXT = st.text(UNICODE, max_size=40)
-NAME = st.text(_IN_NAME, max_size=30)
+BOOLEAN = least(st.booleans(), False)
+BITS_32 = number(0, 2**32 - 1)
+BITS_64 = number(0, 2**64 - 1)
+BITS_128 = number(0, 2**128 - 1)
+INT_64 = number(-(2**63), 2**63 - 1)
+ID = number(0, 2**31 - 1)
+TEXT = least(st.text(UNICODE, max_size=40), "")
+NAME = least(st.text(_IN_NAME, max_size=30), "")
 _FIRST, _LAST = 1_262_304_000, 1_704_067_199
 FIRST = (11_644_473_600 + _FIRST) * TICKS
 """The FILETIME of 2010-01-01: the product is no older."""
-MOMENT = st.integers(0, (_LAST - _FIRST) * TICKS)
+MOMENT = number(0, (_LAST - _FIRST) * TICKS)
 """Ticks since FIRST, until 2023: a fixed end, or what is drawn would depend on the day."""
-MILLISECONDS = st.integers(0, (_LAST - _FIRST) * 1000)
+MILLISECONDS = number(0, (_LAST - _FIRST) * 1000)
 DIGEST_CASES = ("upper", "lower", "raw")
 
 _FOLDERS = {
@@ -64,19 +112,21 @@ _DOMAINS = ("example.com", "www.example.org", "xn--mller-kva.example", "a.b.c.d.
 _QUERIES = ("process_name:notepad.exe", "md5:9e4b0e7472b4ceba9e17f440b8cb0ab8 OR ipaddr:10.0.0.0/8",
             'path:"c:\\windows\\*" -username:SYSTEM', "müller", "")  # fmt: skip
 
-SIGNATURE = st.sampled_from([*DIGSIG_RESULTS])
-HOST = st.sampled_from(_HOSTS) | NAME
-COMMAND = st.sampled_from(_COMMANDS) | TEXT
-DNS = st.sampled_from(_DOMAINS) | st.from_regex(
-    r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,10}){1,3}", fullmatch=True
+SIGNATURE = choice([*DIGSIG_RESULTS])
+HOST = least(choice(_HOSTS) | NAME, _HOSTS[0])
+COMMAND = least(choice(_COMMANDS) | TEXT, _COMMANDS[0])
+DNS = least(
+    choice(_DOMAINS)
+    | st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,10}){1,3}", fullmatch=True),
+    _DOMAINS[0],
 )
-_FOLDER = {kind: st.sampled_from(folders) for kind, folders in _FOLDERS.items()}
-_FILE = st.just("explorer.exe") | NAME
-_QUERY = st.sampled_from(_QUERIES) | TEXT
-_PARTS = st.lists(st.integers(0, 2**31 - 1), min_size=2, max_size=6)
-_BUILDS = st.sampled_from([version.cb_version for version in ServerVersion])
-_RATING = st.integers(0, 100_000)
-_UNKNOWN = st.sampled_from((False, False, False, True))
+_FOLDER = {kind: choice(folders) for kind, folders in _FOLDERS.items()}
+_FILE = least(st.just("explorer.exe") | NAME, "explorer.exe")
+_QUERY = least(choice(_QUERIES) | TEXT, _QUERIES[0])
+_PARTS = st.lists(number(0, 2**31 - 1), min_size=2, max_size=6)
+_BUILDS = choice([version.cb_version for version in ServerVersion])
+_RATING = number(0, 100_000)
+_UNKNOWN = choice((False, False, False, True))
 
 
 def hex_digest(draw: Draw, example: str) -> str:
@@ -116,7 +166,7 @@ def iso(ticks: int) -> str:
 
 
 def _either(example: str, other: SearchStrategy[str]) -> Drawing:
-    strategy = st.just(example) | other
+    strategy = least(st.just(example) | other, example)
     return lambda draw: draw(strategy)
 
 
@@ -148,7 +198,7 @@ def _address(draw: Draw) -> str:
     return dotted(draw(BITS_32)) if draw(BOOLEAN) else ""
 
 
-_ON_DISK = st.builds(str.__add__, st.sampled_from([*_FOLDERS["windows"], *_FOLDERS["posix"]]), NAME)
+_ON_DISK = st.builds(str.__add__, choice([*_FOLDERS["windows"], *_FOLDERS["posix"]]), NAME)
 
 # By identity: a domain holds an example, which may be no hashable thing.
 _DRAWINGS: dict[int, Drawing] = {
@@ -186,14 +236,15 @@ def drawing(domain: Domain) -> Drawing:
 
 def _by_declaration(domain: Domain) -> Drawing:
     strategy: SearchStrategy[Any]
+    low, high = domain.minimum or 0, domain.maximum or 10**6
     if domain.choices:
-        strategy = st.sampled_from(domain.choices)
+        strategy = choice(domain.choices)
     elif domain.pattern is not None:
         strategy = st.from_regex(domain.pattern, fullmatch=True)
     elif domain.kind is Kind.INTEGER:
-        strategy = st.integers(domain.minimum, domain.maximum)
+        strategy = number(low, high)
     elif domain.kind is Kind.NUMBER:
-        strategy = st.integers(domain.minimum, domain.maximum or 10**6)
+        strategy = number(low, high)
         return lambda draw: draw(strategy) / 1
     elif domain.kind is Kind.TRUTH:
         strategy = BOOLEAN
@@ -208,9 +259,9 @@ def _by_declaration(domain: Domain) -> Drawing:
     return lambda draw: draw(strategy)
 
 
-_FEEDS = st.sampled_from(("virustotal", "tor", "srstrust", "x"))
-_WATCHLIST = st.integers(1, 10_000)
-_FEW = st.integers(0, 2)
+_FEEDS = choice(("virustotal", "tor", "srstrust", "x"))
+_WATCHLIST = number(1, 10_000)
+_FEW = number(0, 2)
 
 
 def family_member(draw: Draw, pattern: str) -> str:
@@ -234,7 +285,7 @@ def _object(domain: Domain) -> Drawing:
     return draw_object
 
 
-_HIGHLIGHTS = st.lists(st.tuples(TEXT, TEXT), max_size=2)
+_HIGHLIGHTS = least(st.lists(st.tuples(TEXT, TEXT), max_size=2), [])
 
 
 def _highlights(draw: Draw) -> list[str]:
