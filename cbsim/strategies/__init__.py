@@ -30,8 +30,10 @@ from cbsim.strategies.family import (
     unique_id,
     windows_path,
 )
+from cbsim.strategies.fault import Fault, FaultName, Malformed
 from cbsim.strategies.form import JsonObject
 from cbsim.strategies.machine import ConsumerMachine
+from cbsim.strategies.malformed import malformed
 from cbsim.strategies.notification import binary_document, notification, process_document
 from cbsim.strategies.notifications import *  # noqa: F403 - each notification, by name
 from cbsim.strategies.notifications import __all__ as _notifications
@@ -41,8 +43,11 @@ __all__ = [
     "ConsumerMachine",
     "DialectName",
     "Docs",
+    "Fault",
+    "FaultName",
     "IocType",
     "JsonObject",
+    "Malformed",
     "binary_document",
     "bundle",
     "command_line",
@@ -50,6 +55,7 @@ __all__ = [
     "filetime",
     "hostname",
     "ioc",
+    "malformed",
     "md5",
     "message",
     "notification",

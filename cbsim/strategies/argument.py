@@ -25,6 +25,7 @@ __all__ = [
     "drawn",
     "given",
     "matching",
+    "nearest",
     "server_of",
     "whole",
 ]
@@ -62,7 +63,7 @@ def dialect_of(dialect: str) -> str:
     """`documented`, `observed` or `mixed`; raises StrategyError."""
     known = [*map(str, Dialect), MIXED]
     if dialect not in known:
-        raise StrategyError(f"dialect={dialect!r}: expected {_or(known)}{_near(dialect, known)}")
+        raise StrategyError(f"dialect={dialect!r}: expected {_or(known)}{nearest(dialect, known)}")
     return str(dialect)
 
 
@@ -94,7 +95,7 @@ def matching(
             server_of(version, lookup(name))
             wanted[name] = None
         else:
-            raise StrategyError(f"{name!r} is no name known here{_near(name, known)}")
+            raise StrategyError(f"{name!r} is no name known here{nearest(name, known)}")
     return tuple(wanted) or tuple(one for one in known if lookup(one).in_version(version))
 
 
@@ -123,7 +124,7 @@ def given(
 
 
 def drawn(
-    name: str, function: Callable[[Draw], T], *words: object, **arguments: object
+    name: str, function: Callable[[Draw], T], /, *words: object, **arguments: object
 ) -> SearchStrategy[T]:
     """A strategy that draws by a function and shows itself as the call that made it.
 
@@ -168,7 +169,7 @@ def _md5(name: str, value: object) -> str:
 def _ioc_type(name: str, value: object) -> str:
     known = ["md5", "dns", "ipv4"]
     if not isinstance(value, str) or value not in known:
-        hint = _near(value, known) if isinstance(value, str) else ""
+        hint = nearest(value, known) if isinstance(value, str) else ""
         raise StrategyError(f"{name}={value!r}: expected {_or(known)}{hint}")
     return value
 
@@ -193,7 +194,8 @@ def _or(known: list[str]) -> str:
     return f"{', '.join(known[:-1])} or {known[-1]}"
 
 
-def _near(word: str, known: list[str] | tuple[str, ...]) -> str:
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """A hint at the known name that was meant, or nothing."""
     near = get_close_matches(str(word), known, n=1, cutoff=0.6)
     near = near or [one for one in known if word and one.endswith(f".{word}")][:1]
     return f": did you mean {near[0]!r}?" if near else ""
