@@ -349,7 +349,7 @@ def _right_types(name: str) -> frozenset[str]:
 
 
 def _wrong_values(field: Field) -> list[Any]:
-    """A value of each JSON type that the field never has; a number, or one of a list, may come as a string."""
+    """A value of each JSON type that the field never has."""
     right = {*_right_types(field.name)}
     if field.domain.kind in (Kind.INTEGER, Kind.NUMBER):
         right |= {"string", "number"}
