@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -462,3 +463,11 @@ def test_a_machine_needs_a_consumer() -> None:
         run_state_machine_as_test(
             cb.ConsumerMachine, settings=settings(max_examples=3, phases=[Phase.generate])
         )
+
+
+def test_type_checkers_see_precise_types() -> None:
+    from mypy import api
+
+    # Strict, so that an error that a `type: ignore` expects must be there.
+    said, _, status = api.run(["--strict", str(Path(__file__).with_name("typed_strategies.py"))])
+    assert status == 0, said
