@@ -30,7 +30,7 @@ from cbsim.strategies.family import (
     unique_id,
     windows_path,
 )
-from cbsim.strategies.fault import Fault, FaultName, Malformed
+from cbsim.strategies.fault import FaultName, Malformed
 from cbsim.strategies.form import JsonObject
 from cbsim.strategies.machine import ConsumerMachine
 from cbsim.strategies.malformed import malformed
@@ -38,6 +38,7 @@ from cbsim.strategies.notification import binary_document, notification, process
 from cbsim.strategies.notifications import *  # noqa: F403 - each notification, by name
 from cbsim.strategies.notifications import __all__ as _notifications
 from cbsim.strategies.story import sequence
+from cbsim.wire.fault import Fault
 
 __all__ = [
     "ConsumerMachine",

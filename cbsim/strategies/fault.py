@@ -1,36 +1,14 @@
-"""What can be wrong with a message: the faults, their names, and a broken message's label."""
+"""A broken message with its label, and the names of the faults for type checkers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Literal
 
+from cbsim.wire.fault import Fault
 from cbsim.wire.message import Message
 
-__all__ = ["Fault", "FaultName", "Malformed"]
-
-
-class Fault(StrEnum):
-    """What is wrong with a message."""
-
-    TRUNCATED_JSON = "truncated-json"
-    TRUNCATED_PROTOBUF = "truncated-protobuf"
-    EMPTY_BODY = "empty-body"
-    NOT_AN_OBJECT = "not-an-object"
-    WRONG_CONTENT_TYPE = "wrong-content-type"
-    WRONG_TYPE = "wrong-type"
-    MISSING_FIELD = "missing-field"
-    UNKNOWN_FIELD = "unknown-field"
-    DUPLICATE_KEY = "duplicate-key"
-    DEEP_NESTING = "deep-nesting"
-    NOT_A_NUMBER = "not-a-number"
-    INVALID_UTF8 = "invalid-utf8"
-    LONE_SURROGATE = "lone-surrogate"
-    OVERSIZED_BODY = "oversized-body"
-    WRONG_LENGTH = "wrong-length"
-    CORRUPT_ZIP = "corrupt-zip"
-    ZIP_BOMB = "zip-bomb"
+__all__ = ["FaultName", "Malformed"]
 
 
 FaultName = Literal[
@@ -39,7 +17,7 @@ FaultName = Literal[
     "not-a-number", "invalid-utf8", "lone-surrogate", "oversized-body", "wrong-length",
     "corrupt-zip", "zip-bomb",
 ]  # fmt: skip
-"""The names of the faults, for type checkers."""
+"""The values of Fault."""
 
 
 @dataclass(frozen=True, slots=True)

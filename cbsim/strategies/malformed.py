@@ -30,11 +30,12 @@ from cbsim.strategies.argument import drawn, given, nearest, server_of
 from cbsim.strategies.cast import Cast
 from cbsim.strategies.delivery import bundle_of, message_of, notification_message
 from cbsim.strategies.event import event
-from cbsim.strategies.fault import Fault, FaultName, Malformed
+from cbsim.strategies.fault import FaultName, Malformed
 from cbsim.strategies.form import JsonObject
 from cbsim.strategies.value import Draw
 from cbsim.wire import bundle as runs
 from cbsim.wire.event import decode
+from cbsim.wire.fault import Fault
 from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE, ZIP_TYPE, Message
 
 __all__ = ["BOMB_SIZE", "OVERSIZE", "malformed"]

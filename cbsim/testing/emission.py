@@ -43,7 +43,7 @@ class Emitter:
 
     def _stream(self, name: str) -> Iterator[Message]:
         from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
-        from cbsim.scenario.runner import FIXED_START, messages
+        from cbsim.scenario.stream import FIXED_START, messages
 
         entry = lookup(name)
         if not entry.in_version(self._version):

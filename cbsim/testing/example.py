@@ -49,7 +49,7 @@ def examples(
 @lru_cache(maxsize=8)
 def _all(version: ServerVersion, dialect: Dialect, seed: int) -> tuple[Example, ...]:
     from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
-    from cbsim.scenario.runner import FIXED_START, messages
+    from cbsim.scenario.stream import FIXED_START, messages
 
     wanted = names(version)
     scenario = Scenario(

@@ -118,7 +118,10 @@ class CbServer:
         Raises BrokerError.
         """
         plain = [one if isinstance(one, Message) else one.message for one in messages]
-        broken = [None if isinstance(one, Message) else str(one) for one in messages]
+        broken = [
+            getattr(one, "fault", None) if isinstance(one, Message) else str(one)
+            for one in messages
+        ]
         self.ledger.record(plain, broken)
         self._publisher.publish_many(plain)
         self._publisher.flush()
