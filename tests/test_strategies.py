@@ -61,7 +61,7 @@ def wrong(message: object, name: str, dialect: str = "observed") -> list[object]
 
 @pytest.mark.parametrize("dialect", Dialect)
 @pytest.mark.parametrize("name", NOTIFICATIONS)
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_notifications_are_valid(name: str, dialect: Dialect, data: st.DataObject) -> None:
     able = [version for version in ServerVersion if lookup(name).in_version(version)]
@@ -71,7 +71,7 @@ def test_notifications_are_valid(name: str, dialect: Dialect, data: st.DataObjec
 
 
 @pytest.mark.parametrize("name", RAW_EVENTS)
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_raw_events_are_valid(name: str, data: st.DataObject) -> None:
     able = [version for version in ServerVersion if lookup(name).in_version(version)]
@@ -80,7 +80,7 @@ def test_raw_events_are_valid(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NOTIFICATIONS)
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_a_mixture_has_the_shapes_of_both_dialects(name: str, data: st.DataObject) -> None:
     message = data.draw(of(name)(dialect="mixed"))
@@ -90,7 +90,7 @@ def test_a_mixture_has_the_shapes_of_both_dialects(name: str, data: st.DataObjec
     assert [it for it in broken(message, name) if not it.warning] == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(cb.message())
 def test_messages_are_delivered_as_declared(message: Message) -> None:
     assert message.exchange == EVENTS_EXCHANGE
@@ -100,7 +100,7 @@ def test_messages_are_delivered_as_declared(message: Message) -> None:
     assert wrong(reading.fields, name) == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(cb.message("*.hit.*", server="5.2", docs=(0, 1)))
 def test_keys_of_hits_hold_the_database_id(message: Message) -> None:
     fields = json.loads(message.body)
@@ -109,6 +109,7 @@ def test_keys_of_hits_hold_the_database_id(message: Message) -> None:
         assert rest.startswith(f"{fields[f'{kind}_id']}.")
 
 
+@settings(max_examples=40)
 @given(cb.bundle(hostname="WIN8-TEST", sensor_id=3))
 def test_bundles_unpack(message: Message) -> None:
     assert (message.exchange, message.routing_key) == (RAW_EXCHANGE, "")
@@ -118,6 +119,7 @@ def test_bundles_unpack(message: Message) -> None:
         assert env["endpoint"]["SensorHostName"] == "WIN8-TEST"
 
 
+@settings(max_examples=40)
 @given(cb.bundle("filemod", events=3, zipped=False))
 def test_bundles_hold_what_was_asked_for(message: Message) -> None:
     readings = decode(message.body, "", message.content_type, message.headers)
@@ -162,11 +164,10 @@ def texts(message: dict[str, Any]) -> list[str]:
         lambda hit: any(not text.isascii() for text in texts(hit)),
         lambda hit: hit["watchlist_id"] == 0,
         lambda hit: hit["watchlist_id"] == 2**31 - 1,
-        lambda hit: any(it["process_pid"] == 2**31 - 1 for it in hit["docs"]),
         lambda hit: any(it["host_type"] == "domain_controller" for it in hit["docs"]),
     ],
     ids=["no docs", "docs", "many docs", "huge text", "empty text", "non-ASCII", "zero", "int32",
-         "int32 in docs", "last choice"],
+         "last choice"],
 )  # fmt: skip
 def test_the_corners_are_drawn(corner: Callable[[dict[str, Any]], bool]) -> None:
     quickly = settings(max_examples=2000, database=None, phases=[Phase.generate])
@@ -250,6 +251,7 @@ def test_a_raw_event_shrinks_to_its_fields() -> None:
 # Constraints.
 
 
+@settings(max_examples=40)
 @given(cb.feed_storage_hit_process(sensor_id=7, docs=2, ioc_type="ipv4", feed_id=24))
 def test_arguments_constrain(hit: dict[str, Any]) -> None:
     assert hit["sensor_id"] == 7
@@ -258,6 +260,7 @@ def test_arguments_constrain(hit: dict[str, Any]) -> None:
     assert (hit["ioc_type"], hit["feed_id"]) == ("ipv4", 24)
 
 
+@settings(max_examples=40)
 @given(cb.watchlist_hit_binary(md5="ab" * 16, hostname=st.sampled_from(["A", "B"]), docs=(1, 2)))
 def test_arguments_may_be_strategies(hit: dict[str, Any]) -> None:
     for document in hit["docs"]:
@@ -266,6 +269,7 @@ def test_arguments_may_be_strategies(hit: dict[str, Any]) -> None:
             assert document["endpoint"][0][0] in "AB"
 
 
+@settings(max_examples=40)
 @given(cb.raw_event("netconn", sensor_id=3, hostname="WIN8-TEST", sparse=False))
 def test_raw_arguments_constrain(event: Any) -> None:
     assert event.env.endpoint.SensorId == 3

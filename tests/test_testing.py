@@ -175,6 +175,14 @@ def test_an_embedded_server_has_the_servers_exchanges_and_faults() -> None:
         assert len(queue.expect(1)) == 1
 
 
+def test_the_server_outlives_the_faults_that_it_makes() -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("feed.synchronized")
+        assert server.faults.drop_connection() > 0
+        sent = server.emit("feed.synchronized")
+        assert queue.expect(1) == [sent]
+
+
 def test_a_broker_without_faults_says_so(broker: str) -> None:
     with CbServer(Broker(broker)) as server, pytest.raises(CbsimError, match="--cbsim-broker"):
         server.faults  # noqa: B018

@@ -115,6 +115,9 @@ _WEEK = value.number(0, 7 * 86_400 * 10**7)
 _HOUR = value.number(0, 3600 * 10**7)
 
 
+_TYPES: dict[tuple[str, ...], SearchStrategy[str]] = {
+    kinds: value.choice(kinds) for kinds in (("md5", "dns", "ipv4"), ("query",))
+}
 _SHARED = {"endpoint", "process", "parent", "binary"}
 
 
@@ -199,7 +202,7 @@ class Cast:
     def indicator(self) -> Indicator:
         """What it matched: of a binary or a process by its MD5 that MD5."""
         asked = self.given.ioc_type
-        kind = self.draw(st.sampled_from(self.kinds) if asked is None else asked)
+        kind = self.draw(_TYPES[self.kinds] if asked is None else asked)
         if kind == "md5" and self.about == "binary":
             return Indicator(kind, self.binary.md5.lower())
         if kind == "md5" and self.about == "process":

@@ -67,8 +67,10 @@ def message(
         else:
             plans(name, version)
 
+    which = st.sampled_from(wanted)
+
     def draw_one(draw: Draw) -> Message:
-        name = wanted[0] if len(wanted) == 1 else draw(st.sampled_from(wanted))
+        name = wanted[0] if len(wanted) == 1 else draw(which)
         return message_of(Cast(draw, fixed, version), name, spoken)
 
     return drawn(
@@ -99,12 +101,14 @@ def bundle(
     for name in wanted:
         plans(name, version)
 
+    which, count = st.sampled_from(wanted), st.integers(least, most)
+
     def draw_one(draw: Draw) -> Message:
         cast = Cast(draw, fixed, version)
         bodies = []
-        for _ in range(draw(st.integers(least, most))):
+        for _ in range(draw(count)):
             one = Cast(draw, fixed, version, {"endpoint": cast.endpoint})
-            name = draw(st.sampled_from(wanted))
+            name = draw(which)
             bodies.append(event(one, name, env=False, sparse=None).SerializeToString())
         return bundle_of(cast, bodies, draw(value.BOOLEAN) if zipped is None else zipped)
 

@@ -54,8 +54,10 @@ def raw_event(
     for name in wanted:
         plans(name, version)
 
+    which = st.sampled_from(wanted)
+
     def draw_one(draw: Draw) -> CbEventMsg:
-        name = wanted[0] if len(wanted) == 1 else draw(st.sampled_from(wanted))
+        name = wanted[0] if len(wanted) == 1 else draw(which)
         return event(Cast(draw, fixed, version), name, sparse=sparse)
 
     return drawn(
@@ -232,6 +234,7 @@ _LATER = {
     "suppressed": ServerVersion.V5_2,
 }  # fmt: skip
 _NEVER = {"deprecated"}
+_NEEDED = {"header", "header.version"}
 # Each is what another routing key carries.
 _ALONE = {"crossproc.open", "crossproc.remotethread"}
 # The newer form of a connection was not captured: what the older always has, it has too.
@@ -290,7 +293,7 @@ def _slot(
     version: ServerVersion,
 ) -> _Slot:
     always = presence.get(path, 0.0) >= 1.0
-    needed = field.is_required or (path in presence and presence[path] > 1.0)
+    needed = path in _NEEDED or presence.get(path, 0.0) > 1.0
     if field.message_type is None:
         source, text = _source(field, path, entry)
         return _Slot(field.name, path, needed, always, source, text=text)
@@ -299,7 +302,13 @@ def _slot(
         for one in field.message_type.fields
         if _sent(one, f"{path}.{one.name}", presence, version)
     )
-    return _Slot(field.name, path, needed, always, None, inner, field.is_repeated)
+    return _Slot(field.name, path, needed, always, None, inner, _repeated(field))
+
+
+def _repeated(field: FieldDescriptor) -> bool:
+    # Newer releases of protobuf have the property, older ones only the label.
+    known = getattr(field, "is_repeated", None)
+    return bool(getattr(field, "label", 0) == field.LABEL_REPEATED if known is None else known)
 
 
 def _sent(

@@ -76,8 +76,10 @@ def malformed(
         wrong = next(fault for fault in wanted if fault not in able)
         raise StrategyError(f"name={name!r}: it cannot have the fault {wrong}")
 
+    which = st.sampled_from(able)
+
     def draw_one(draw: Draw) -> Malformed:
-        return _broken(draw, draw(st.sampled_from(able)), name, version, spoken)
+        return _broken(draw, draw(which), name, version, spoken)
 
     return drawn("malformed", draw_one, *map(str, faults), name=name, server=server,
                  dialect=str(dialect))  # fmt: skip

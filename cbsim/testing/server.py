@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pika
 import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel
 
 from cbsim.bus.connection import connect, redacted, sentence
 from cbsim.bus.provider import Broker, provide
@@ -65,6 +66,10 @@ class CbServer:
         self.exchange, self.raw_exchange = EVENTS_EXCHANGE, RAW_EXCHANGE
         self._wanted = broker
         self._stack = ExitStack()
+        self._broker: Broker
+        self._connection: pika.BlockingConnection
+        self._channel: BlockingChannel
+        self._publisher: Publisher
         self._queues: list[str] = []
         self._emitter = Emitter(self.version, self.dialect, seed)
 
@@ -107,9 +112,14 @@ class CbServer:
         return self._broker.faults
 
     @property
-    def channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
-        """A channel of the test's own, for what this class does not do."""
-        self._connection.process_data_events(0)
+    def channel(self) -> BlockingChannel:
+        """A channel of the test's own, for what this class does not do; anew if it was cut."""
+        try:
+            self._connection.process_data_events(0)
+        except pika.exceptions.AMQPError:
+            self._connection = connect(self.url, self._broker.tls)
+        if not self._channel.is_open or self._channel.connection is not self._connection:
+            self._channel = self._connection.channel()
         return self._channel
 
     def publish(self, *messages: Message | Malformed) -> None:
