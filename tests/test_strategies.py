@@ -429,7 +429,7 @@ def test_sequences_are_consistent(messages: tuple[Message, ...]) -> None:
 
 
 def test_sequences_tell_every_story() -> None:
-    drawn = corpus(cb.sequence(steps=(4, 16)), 100)
+    drawn = corpus(cb.sequence(steps=(8, 20)), 100)
     names_told = {name_of(message.routing_key) for told in drawn for message in told}
     assert names_told >= {
         "ingress.event.procstart", "ingress.event.procend", "ingress.event.childproc",

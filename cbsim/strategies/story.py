@@ -111,7 +111,8 @@ class Stage:
         can: list[Telling] = [self.process_starts, self.binary_arrives]
         if self.alive:
             can += [self.process_acts, self.process_is_hit, self.process_ends]
-        return can + ([self.follow_up] if self.pending else [])
+        # Twice, or what has to follow would wait for long.
+        return can + ([self.follow_up] * 2 if self.pending else [])
 
     def process_starts(self, draw: Draw) -> list[Message]:
         """`childproc` in the parent's context, then `procstart` (older: `process`) in its own."""
