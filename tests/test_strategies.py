@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -475,3 +478,17 @@ def test_type_checkers_see_precise_types() -> None:
     # Strict, so that an error that a `type: ignore` expects must be there.
     said, _, status = api.run(["--strict", str(Path(__file__).with_name("typed_strategies.py"))])
     assert status == 0, said
+
+
+def test_the_first_run_on_a_machine_passes_the_health_checks(tmp_path: Path) -> None:
+    # Hypothesis builds its tables of Unicode once, and that takes seconds.
+    code = (
+        "from hypothesis import given, settings\n"
+        "from cbsim.strategies import sequence, watchlist_hit_binary\n"
+        "@settings(max_examples=15, database=None)\n"
+        "@given(watchlist_hit_binary(), sequence())\n"
+        "def test(hit, story): pass\n"
+        "test()"
+    )
+    fresh = os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=fresh)

@@ -15,7 +15,7 @@ from cbsim.catalog import Dialect, Notification, RawEvent, ServerVersion, lookup
 from cbsim.errors import CatalogError, StrategyError
 from cbsim.strategies.cast import Given
 from cbsim.strategies.form import MIXED
-from cbsim.strategies.value import Draw
+from cbsim.strategies.value import Draw, make_ready
 
 __all__ = [
     "DialectName",
@@ -130,6 +130,7 @@ def drawn(
 
     Arguments that are as when nobody gives them are not shown.
     """
+    make_ready()
 
     def composite(draw: DrawFn, /, *_: object, **__: object) -> T:
         return function(draw)

@@ -54,6 +54,7 @@ def sequence(
 
 def prepare(version: ServerVersion, dialect: str) -> None:
     """Make ready what stories of that version and dialect are written by."""
+    value.make_ready()
     for name in _NOTIFICATIONS:
         form.plan(name, version, dialect)
     for name in names(version):

@@ -7,6 +7,7 @@ decides how it is written. Texts shrink to the catalog's example, numbers to zer
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ __all__ = [
     "hex_digest",
     "iso",
     "least",
+    "make_ready",
     "number",
     "plain",
 ]
@@ -62,6 +64,15 @@ def choice(options: Sequence[T]) -> SearchStrategy[T]:
 def number(low: int, high: int) -> SearchStrategy[int]:
     """A whole number, 0 for choice; lives as long as the module."""
     return least(st.integers(low, high), min(max(low, 0), high))
+
+
+@lru_cache(maxsize=1)
+def make_ready() -> None:
+    """Let Hypothesis prepare all of these now: it counts the time of a draw, and the first use of
+    Unicode's tables on a machine takes seconds.
+    """
+    for strategy, _ in [*_LEAST.values()]:
+        strategy.validate()
 
 
 def plain(draw: Draw) -> Draw:
