@@ -16,7 +16,7 @@ from cbsim.catalog import NOTIFICATIONS, Dialect, name_of
 from cbsim.checks import decode, iter_errors
 from cbsim.errors import StrategyError, WireError
 from cbsim.strategies import Fault, Malformed
-from cbsim.strategies.malformed import BOMB_SIZE
+from cbsim.strategies.broken_bundle import BOMB_SIZE
 from cbsim.wire import bundle
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 

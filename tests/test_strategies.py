@@ -492,3 +492,11 @@ def test_the_first_run_on_a_machine_passes_the_health_checks(tmp_path: Path) -> 
     )
     fresh = os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=fresh)
+
+
+def test_without_hypothesis_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['hypothesis'] = None; import cbsim.strategies"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert "cbsim.strategies needs Hypothesis: pip install 'cbsim[test]'" in done.stderr

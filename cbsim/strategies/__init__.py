@@ -12,6 +12,13 @@ gives them as the broker delivers them, `sequence` as stories, `malformed` broke
 
 from __future__ import annotations
 
+try:
+    import hypothesis  # noqa: F401
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "cbsim.strategies needs Hypothesis: pip install 'cbsim[test]'", name="hypothesis"
+    ) from None
+
 from cbsim.strategies.argument import DialectName, Docs, IocType
 from cbsim.strategies.delivery import bundle, message
 from cbsim.strategies.event import raw_event

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -27,23 +25,20 @@ from cbsim.catalog import (
 from cbsim.errors import CatalogError, StrategyError, WireError
 from cbsim.strategies import form, value
 from cbsim.strategies.argument import drawn, given, nearest, server_of
+from cbsim.strategies.broken_bundle import BUNDLE_FAULTS
 from cbsim.strategies.cast import Cast
-from cbsim.strategies.delivery import bundle_of, message_of, notification_message
-from cbsim.strategies.event import event
+from cbsim.strategies.delivery import message_of, notification_message
 from cbsim.strategies.fault import FaultName, Malformed
 from cbsim.strategies.form import JsonObject
 from cbsim.strategies.value import Draw
-from cbsim.wire import bundle as runs
 from cbsim.wire.event import decode
 from cbsim.wire.fault import Fault
 from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE, ZIP_TYPE, Message
 
-__all__ = ["BOMB_SIZE", "OVERSIZE", "malformed"]
+__all__ = ["OVERSIZE", "malformed"]
 
 OVERSIZE = 4 * 1024 * 1024
 """Bytes that an oversized body has at least; a broker takes up to 128 MiB."""
-BOMB_SIZE = runs.BUNDLE_LIMIT + 1
-"""Bytes that a zip bomb unpacks to: one more than `cbsim.wire.bundle` takes."""
 _DEPTH = 100_000
 
 
@@ -100,7 +95,6 @@ _RAW = ("filemod", "netconn", "process", "regmod", "module")
 _JSON = ("watchlist.hit.process", "feed.ingress.hit.process", "feed.storage.hit.binary",
          "binaryinfo.observed", "binarystore.file.added")  # fmt: skip
 _OF_EVENTS = (Fault.TRUNCATED_PROTOBUF,)
-_OF_BUNDLES = (Fault.WRONG_LENGTH, Fault.CORRUPT_ZIP, Fault.ZIP_BOMB)
 _OF_ANY = (Fault.EMPTY_BODY, Fault.WRONG_CONTENT_TYPE)
 
 
@@ -108,8 +102,8 @@ def _broken(
     draw: Draw, fault: Fault, name: str | None, version: ServerVersion, dialect: Dialect
 ) -> Malformed:
     cast = Cast(draw, given(docs=(1, 1)), version)
-    if fault in _OF_BUNDLES:
-        return _BUNDLED[fault](draw, cast)
+    if fault in BUNDLE_FAULTS:
+        return BUNDLE_FAULTS[fault](draw, cast)
     if name is None:
         raw = fault in _OF_EVENTS or (fault in _OF_ANY and draw(value.BOOLEAN))
         name = f"ingress.event.{draw(_RAW_NAMES)}" if raw else draw(_JSON_NAMES)
@@ -233,45 +227,6 @@ def _oversized(sound: _Sound) -> Malformed:
     return _with(sound, Fault.OVERSIZED_BODY, body, f"{len(body)} bytes, in {name}", f"/{name}")
 
 
-def _wrong_length(draw: Draw, cast: Cast) -> Malformed:
-    bodies = _events(draw, cast)
-    run = bytearray(runs.join(bodies))
-    right = len(bodies[0])
-    wrong = draw(st.sampled_from((2**32 - 1, len(run) + 1, 0x80000000)))
-    run[:4] = wrong.to_bytes(4, "little")
-    message = bundle_of(cast, bodies, zipped=False)._replace(body=bytes(run))
-    return Malformed(message, Fault.WRONG_LENGTH, f"the first length is {wrong}, not {right}")
-
-
-def _corrupt_zip(draw: Draw, cast: Cast) -> Malformed:
-    whole = bundle_of(cast, _events(draw, cast), zipped=True)
-    body = bytearray(whole.body)
-    if draw(value.BOOLEAN):
-        cut = draw(st.integers(5, len(body) - 23))
-        detail = f"cut after {cut} of {len(body)} bytes"
-        body = body[:cut]
-    else:
-        # The checksum of the directory's first entry: the data no longer fits it.
-        at = body.index(b"PK\x01\x02") + 16
-        body[at] ^= 1 << draw(st.integers(0, 7))
-        detail = f"a bit of the checksum at byte {at} is flipped"
-    return Malformed(whole._replace(body=bytes(body)), Fault.CORRUPT_ZIP, detail)
-
-
-def _bomb(_: Draw, cast: Cast) -> Malformed:
-    message = bundle_of(cast, [], zipped=False)
-    message = message._replace(content_type=ZIP_TYPE, body=_bomb_body())
-    return Malformed(message, Fault.ZIP_BOMB, f"unpacks to {BOMB_SIZE} bytes")
-
-
-def _events(draw: Draw, cast: Cast) -> list[bytes]:
-    made = []
-    for _ in range(draw(st.integers(1, 2))):
-        one = Cast(draw, cast.given, cast.version, {"endpoint": cast.endpoint})
-        made.append(event(one, "ingress.event.filemod", env=False).SerializeToString())
-    return made
-
-
 _BREAKS: dict[Fault, Callable[[_Sound], Malformed]] = {
     Fault.TRUNCATED_JSON: lambda sound: _truncated(sound, Fault.TRUNCATED_JSON),
     Fault.TRUNCATED_PROTOBUF: lambda sound: _truncated(sound, Fault.TRUNCATED_PROTOBUF),
@@ -287,11 +242,6 @@ _BREAKS: dict[Fault, Callable[[_Sound], Malformed]] = {
     Fault.INVALID_UTF8: _invalid_utf8,
     Fault.LONE_SURROGATE: _surrogate,
     Fault.OVERSIZED_BODY: _oversized,
-}
-_BUNDLED: dict[Fault, Callable[[Draw, Cast], Malformed]] = {
-    Fault.WRONG_LENGTH: _wrong_length,
-    Fault.CORRUPT_ZIP: _corrupt_zip,
-    Fault.ZIP_BOMB: _bomb,
 }
 _RAW_NAMES = value.choice(_RAW)
 _JSON_NAMES = value.choice(_JSON)
@@ -371,17 +321,6 @@ def _numeric(field: Field) -> bool:
     return bool({Shape.INTEGER, Shape.NUMBER} & {*field.observed, field.documented})
 
 
-@lru_cache(maxsize=1)
-def _bomb_body() -> bytes:
-    """A zip of one file, which says that all it unpacks to is one event."""
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as it:
-        info = zipfile.ZipInfo("EventLog_0.log", (2017, 1, 19, 4, 11, 10))
-        info.compress_type = zipfile.ZIP_DEFLATED
-        it.writestr(info, (BOMB_SIZE - 4).to_bytes(4, "little") + bytes(BOMB_SIZE - 4))
-    return body.getvalue()
-
-
 def _fault(name: str) -> Fault:
     try:
         return Fault(name)
@@ -400,7 +339,7 @@ def _entry(name: str) -> Notification | RawEvent:
 
 
 def _can(fault: Fault, name: str) -> bool:
-    if fault in _OF_BUNDLES:
+    if fault in BUNDLE_FAULTS:
         return False
     if fault in _OF_ANY:
         return True
