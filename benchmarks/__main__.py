@@ -21,7 +21,9 @@ from benchmarks.machine import described
 from benchmarks.targets import Outcome, outcomes
 from cbsim.errors import CbsimError
 
-PIECES = ("publishing", "running", "embedded", "generation", "validation", "ledger")
+PIECES = (
+    "publishing", "running", "embedded", "generation", "validation", "ledger", "strategies",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

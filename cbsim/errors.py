@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["BrokerError", "CatalogError", "CbsimError", "ScenarioError", "WireError"]
+__all__ = [
+    "BrokerError",
+    "CatalogError",
+    "CbsimError",
+    "ScenarioError",
+    "StrategyError",
+    "WireError",
+]
 
 
 class CbsimError(Exception):
@@ -23,3 +30,7 @@ class ScenarioError(CbsimError):
 
 class BrokerError(CbsimError):
     """A broker that cannot be reached, refuses us, or went away."""
+
+
+class StrategyError(CbsimError, ValueError):
+    """An argument that no strategy can honour."""

@@ -12,6 +12,13 @@ import pytest
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+# A test file begins with its name: `# test_consumer.py`.
+FILES = {
+    name: (code, len(code.splitlines()) - 1)
+    for code, name in re.findall(
+        r"```python\n(# (test_\w+\.py)\b.*?)```", README.read_text(), re.DOTALL
+    )
+}
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -27,3 +34,21 @@ def test_a_block_runs_as_printed(block: str, broker: str, tmp_path: Path) -> Non
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "limit"), [("test_consumer.py", 15), ("test_parser.py", 10)])
+@pytest.mark.parametrize("where", ["embedded", "RabbitMQ"])
+def test_a_test_file_passes_as_printed(
+    name: str, limit: int, where: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    code, lines = FILES[name]
+    assert lines < limit
+    (tmp_path / name).write_text(code)
+    broker = where if where == "embedded" else request.getfixturevalue("broker")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-Werror", "-pno:cacheprovider",
+         f"--cbsim-broker={broker}", name],
+        cwd=tmp_path, capture_output=True, text=True, timeout=80, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

@@ -24,7 +24,7 @@ import orjson
 from cbsim.bus.sink import Sink
 from cbsim.checks.identity import identity_of
 from cbsim.errors import CbsimError
-from cbsim.wire.message import JSON_TYPE, Message
+from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 
 __all__ = ["Ledger", "LedgerSink", "content_digest", "digest"]
 
@@ -133,13 +133,16 @@ class Ledger:
         for number, message in enumerate(messages):
             fields = _parsed(message)
             content = None if fields is None else content_digest(fields)
-            identity = identity_of(message, fields)
+            how = broken[number] if broken else None
+            # A bundle that is broken on purpose may be a bomb: nobody unpacks it here.
+            bomb = how is not None and message.exchange == RAW_EXCHANGE
+            identity = {} if bomb else identity_of(message, fields)
             route = self._routes.get((message.exchange, message.routing_key))
             if route is None:
                 route = self._route(message)
             rows.append(
                 (self._next + number, route, digest(message.body), content, identity.get("sensor"),
-                 orjson.dumps(identity).decode(), now, broken[number] if broken else None)
+                 orjson.dumps(identity).decode(), now, how)
             )  # fmt: skip
         with self._lock:
             try:
@@ -187,7 +190,7 @@ def _parsed(message: Message) -> object:
 
 
 class LedgerSink:
-    """A sink that writes messages down before another sink gets them.
+    """A sink that writes messages down before another sink gets them, and which are broken.
 
     A publisher tells the ledger itself what was confirmed (`on_confirmed=ledger.confirm`); of
     other sinks, which confirm in order, `counted` takes note.
@@ -208,7 +211,10 @@ class LedgerSink:
 
     def publish_many(self, messages: Sequence[Message]) -> None:
         """Write them down, then publish them."""
-        self._ledger.record(messages)
+        broken: Sequence[str | None] = ()
+        if {*map(type, messages)} != {Message}:
+            broken = [getattr(one, "fault", None) for one in messages]
+        self._ledger.record(messages, broken)
         self._sink.publish_many(messages)
         self._note()
 

@@ -47,7 +47,7 @@ create index temp.expected_key on expected (key);
 _MISSING = """
 from expected as e join entry as n on n.sequence = e.sequence
 left join matched as m on m.sequence = e.sequence and m.part is e.part
-where m.position is null order by e.sequence, e.part
+where m.position is null and n.broken is null order by e.sequence, e.part
 """
 _STRAYS = """
 from got as g left join matched as m on m.position = g.position
@@ -113,7 +113,7 @@ class Matching:
         yield from self._database.execute(f"select e.name, count(*) {_MATCHED} group by e.name")
 
     def missing(self, limit: int) -> list[Missing]:
-        """What has no item, in the order of the run."""
+        """What has no item, in the order of the run; what was broken on purpose needs none."""
         rows = self._database.execute(
             f"select e.sequence, e.part, e.name, n.identity, {_CONFIRMED} {_MISSING} limit ?",
             (limit,),

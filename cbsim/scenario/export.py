@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cbsim.scenario.corpus import BUNDLE
 from cbsim.wire import bundle
 from cbsim.wire.clock import epoch_seconds, from_filetime
 from cbsim.wire.message import (
@@ -17,12 +18,10 @@ from cbsim.wire.message import (
 from cbsim.world.estate import Sensor
 from cbsim.world.happening import Happening
 
-__all__ = ["BUNDLE", "Exporter"]
+__all__ = ["Exporter"]
 
 _UNIX = 11_644_473_600_000
 """Milliseconds from 1601 to 1970."""
-BUNDLE = "bundle"
-"""What a bundle is called where messages are counted by name."""
 
 
 class Exporter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -25,6 +28,7 @@ from cbsim.catalog import (
 )
 from cbsim.errors import CbsimError
 from cbsim.scenario import rate as rates
+from cbsim.scenario.corpus import BUNDLE, FAULTS, MALFORMED
 
 __all__ = ["BusModel", "EstateModel", "Injection", "Phase", "Scenario", "ServerModel"]
 
@@ -212,12 +216,21 @@ class Injection(_Part):
         return self
 
 
-def _known_names(mix: dict[str, Any]) -> dict[str, Any]:
+def _known_names(mix: dict[str, Any], *, drawn: bool) -> dict[str, Any]:
     known = [*NOTIFICATIONS, *RAW_EVENTS]
+    extra = [BUNDLE, MALFORMED, *FAULTS] if drawn else []
     for pattern in mix:
         if "*" in pattern:
-            if not any(fnmatchcase(name, pattern) for name in known):
+            if not any(fnmatchcase(name, pattern) for name in known + extra):
                 raise ValueError(f"{pattern!r} matches no notification; `cbsim events` lists all")
+        elif pattern.startswith((BUNDLE, MALFORMED)):
+            if pattern in extra:
+                continue
+            if not drawn:
+                raise ValueError(f"{pattern!r} needs `source: strategies`")
+            near = get_close_matches(pattern, extra, n=1)
+            hint = f": did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{pattern!r} is no kind of broken message{hint}")
         else:
             _of(lookup)(pattern)
     if not mix:
@@ -234,15 +247,37 @@ class Phase(_Part):
     rate: Literal["max"] | RateModel | Rate | None = Field(
         None, description="`500/s`, `max`, or a profile; without one, the sum of the mix's rates"
     )
-    mix: Annotated[
-        dict[str, Annotated[float, Field(ge=0)] | Rate], AfterValidator(_known_names)
-    ] = Field(
+    source: Literal["world", "strategies"] = Field(
+        "world",
+        description="what the simulated endpoints do, or what Hypothesis' strategies draw: corner "
+        "cases, bundles (`bundle` in the mix) and broken messages (`malformed`, or a kind such as "
+        "`malformed.zip-bomb`)",
+    )
+    mix: dict[str, Annotated[float, Field(ge=0)] | Rate] = Field(
         default_factory=lambda: {"*": 1.0},
         description="names or patterns with their weights, or all with rates such as `5/s`; a "
-        "pattern's weight is shared out as real servers do",
+        "pattern's weight is shared out as real servers do, of `strategies` evenly",
+    )
+    corpus: int = Field(
+        200,
+        ge=1,
+        le=10_000,
+        description="of `strategies`: how many messages are drawn ahead, to be sent in turn",
     )
     cover: bool = Field(False, description="begin with one message of each name in the mix")
     inject: tuple[Injection, ...] = ()
+
+    @field_validator("mix")
+    @classmethod
+    def _names(cls, mix: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return _known_names(mix, drawn=info.data.get("source") == "strategies")
+
+    @model_validator(mode="after")
+    def _of_the_world(self) -> Phase:
+        if self.source == "strategies" and (self.inject or self.cover):
+            word = "inject" if self.inject else "cover"
+            raise ValueError(f"phase {self.name!r}: `{word}` needs `source: world`")
+        return self
 
     @model_validator(mode="after")
     def _ends(self) -> Phase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice, repeat
 from random import Random
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from cbsim.errors import ScenarioError
 from cbsim.scenario import rate as rates
-from cbsim.scenario.export import BUNDLE, Exporter
+from cbsim.scenario.corpus import BUNDLE, corpora_of, drawn_by
+from cbsim.scenario.export import Exporter
 from cbsim.scenario.mix import Mix, weights
 from cbsim.scenario.model import Injection, Phase, RateModel, Scenario
 from cbsim.wire.clock import TICKS, filetime
@@ -30,6 +31,10 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 Timed = tuple[float | None, Message, str, str]
 """Seconds after the start at which it is due (None: at once), message, name, phase."""
+
+
+Maker = Callable[[list[int]], tuple[list[Message], list[str], Sequence[int]]]
+"""Of moments (FILETIME): messages, their names, and for each the place of its moment."""
 
 
 class Batch(NamedTuple):
@@ -75,8 +80,10 @@ class Stream:
         )
         self._scenario = scenario
         self._shares = [
-            weights(phase.mix, wanted.version, wanted.broadcast) for phase in scenario.phases
+            weights(phase.mix, wanted.version, wanted.broadcast) if phase.source == "world" else {}
+            for phase in scenario.phases
         ]
+        self._corpora = corpora_of(scenario)
         published = frozenset(name for share in self._shares for name in share)
         self._origin = filetime(start)
         self._world = World(estate, server, published, scenario.seed, self._origin)
@@ -99,8 +106,8 @@ class Stream:
 
     def _phase(self, number: int) -> Iterator[Batch]:
         phase, seed = self._scenario.phases[number], self._scenario.seed
-        world, export, began = self._world, self._exporter.export, self._began
-        mix = Mix(world, self._shares[number], Random(f"{seed}:mix:{number}"), cover=phase.cover)
+        world, began = self._world, self._began
+        make = self._maker(number)
         pending = sorted(phase.inject, key=lambda injection: injection.at)
         unpaced = phase.rate == rates.MAX
         ends = phase.duration if phase.duration is not None and not unpaced else None
@@ -115,13 +122,24 @@ class Stream:
                 dues, ats = [began + at for at in ats[:cut]], ats[cut:]
                 origin = self._origin
                 moments = [origin + int(due * TICKS) for due in dues]
-                sent, names, positions = export(mix.take(moments), moments)
+                sent, names, positions = make(moments)
                 if ends is None:
                     self._began = dues[-1]
                 if unpaced:
                     yield Batch(phase, None, sent, names)
                 else:
                     yield Batch(phase, [dues[at] for at in positions], sent, names)
+
+    def _maker(self, number: int) -> Maker:
+        """What makes the messages of a phase for the moments at which they are sent."""
+        phase, seed = self._scenario.phases[number], self._scenario.seed
+        if phase.source == "strategies":
+            return self._corpora[drawn_by(phase)].take
+        mix = Mix(
+            self._world, self._shares[number], Random(f"{seed}:mix:{number}"), cover=phase.cover
+        )
+        export = self._exporter.export
+        return lambda moments: export(mix.take(moments), moments)
 
 
 def _blocks(phase: Phase, ends: float | None, rng: Random) -> Iterator[list[float]]:

@@ -1,0 +1,145 @@
+"""A phase's corpus: what Hypothesis' strategies draw ahead of the run, sent in turn.
+
+The same seed draws the same corpus with the same version of Hypothesis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names
+from cbsim.errors import ScenarioError
+from cbsim.wire.clock import epoch_seconds
+from cbsim.wire.fault import BrokenMessage, Fault
+from cbsim.wire.message import Message
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from cbsim.scenario.model import Phase, Scenario, ServerModel
+
+__all__ = ["BUNDLE", "FAULTS", "MALFORMED", "Corpus", "corpora_of", "drawn_by"]
+
+BUNDLE = "bundle"
+"""What a bundle is called in a mix, and where messages are counted by name."""
+MALFORMED = "malformed"
+"""All broken messages in a mix; `malformed.zip-bomb` is one kind of them."""
+FAULTS = tuple(f"{MALFORMED}.{fault}" for fault in Fault)
+"""Every kind of broken message, as a mix names it."""
+
+
+class Corpus:
+    """Messages drawn ahead; raises ScenarioError for what the server does not send."""
+
+    def __init__(self, phase: Phase, server: ServerModel, seed: int) -> None:
+        try:
+            import hypothesis  # noqa: F401 - an extra that a load test does without
+        except ImportError:
+            raise ScenarioError(
+                f"phase {phase.name!r}: `source: strategies` needs Hypothesis: "
+                "pip install 'cbsim[test]'"
+            ) from None
+        shares = _shares(phase.mix, server.version)
+        total = sum(shares.values())
+        self._messages: list[tuple[str, Message]] = []
+        for name, share in shares.items():
+            count = max(1, round(phase.corpus * share / total))
+            strategy = _strategy(name, server)
+            for drawn in _drawn(strategy, count, f"{seed}:corpus:{name}"):
+                self._messages.append((name, _message(drawn)))
+        Random(f"{seed}:corpus").shuffle(self._messages)
+        self._at = 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def take(self, moments: list[int]) -> tuple[list[Message], list[str], range]:
+        """A message for each moment (FILETIME), their names, and the places of their moments."""
+        messages, taken = [], []
+        for moment in moments:
+            name, message = self._messages[self._at]
+            self._at = (self._at + 1) % len(self._messages)
+            moved = message._replace(timestamp=epoch_seconds(moment))
+            if isinstance(message, BrokenMessage):
+                moved = BrokenMessage.of(moved, message.fault)
+            messages.append(moved)
+            taken.append(name)
+        return messages, taken, range(len(moments))
+
+
+def corpora_of(scenario: Scenario) -> dict[str, Corpus]:
+    """The corpora of a scenario's phases, by `drawn_by`: phases that say the same share one."""
+    corpora: dict[str, Corpus] = {}
+    for phase in scenario.phases:
+        if phase.source == "strategies" and drawn_by(phase) not in corpora:
+            corpora[drawn_by(phase)] = Corpus(phase, scenario.server, scenario.seed)
+    return corpora
+
+
+def drawn_by(phase: Phase) -> str:
+    """What a phase's corpus depends on."""
+    return f"{phase.corpus} of {sorted(phase.mix.items())}"
+
+
+def _shares(mix: Mapping[str, float], version: ServerVersion) -> dict[str, float]:
+    """The weight of each strategy; a pattern's is shared out evenly: every corner counts."""
+    sent = (*names(version), BUNDLE)
+    shares: dict[str, float] = {}
+    for pattern, weight in mix.items():
+        if pattern == MALFORMED:
+            found: Iterable[str] = FAULTS
+        elif "*" in pattern:
+            pool = FAULTS if pattern.startswith(f"{MALFORMED}.") else sent
+            found = [one for one in pool if fnmatchcase(one, pattern) and one not in mix]
+        elif pattern in (*sent, *FAULTS):
+            found = [pattern]
+        else:
+            raise ScenarioError(f"mix: {lookup(pattern).name} is not sent by a {version} server")
+        for name in found:
+            shares[name] = shares.get(name, 0.0) + weight / len([*found])
+    return {name: weight for name, weight in shares.items() if weight > 0}
+
+
+def _strategy(name: str, server: ServerModel) -> SearchStrategy[Any]:
+    from cbsim import strategies as cb
+
+    if name in NOTIFICATIONS:
+        return cb.message(name, server=server.version, dialect=server.dialect.value)
+    if name in RAW_EVENTS:
+        return cb.message(name, server=server.version)
+    if name == BUNDLE:
+        return cb.bundle(server=server.version)
+    fault = Fault(name.removeprefix(f"{MALFORMED}."))
+    return cb.malformed(fault, server=server.version, dialect=server.dialect)
+
+
+def _drawn(strategy: SearchStrategy[Any], count: int, seed: str) -> list[Any]:
+    """So many examples of a strategy, or all there are, the same for a seed."""
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import seed as seeded
+
+    found: list[Any] = []
+    number = Random(seed).getrandbits(64)
+
+    def keep(value: Any) -> None:
+        found.append(value)
+
+    quietly = settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[*HealthCheck],
+    )
+    draw: Callable[[], None] = seeded(number)(quietly(given(strategy)(keep)))
+    draw()
+    return found
+
+
+def _message(drawn: Any) -> Message:
+    if isinstance(drawn, Message):
+        return drawn
+    return BrokenMessage.of(drawn.message, str(drawn))

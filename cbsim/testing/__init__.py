@@ -1,0 +1,13 @@
+"""A server beside your consumer, for any test framework: `CbServer`, `deliver` and `examples`.
+
+pytest's fixtures (`cb_server`, `cb_messages`, `deliver`) are a page over these.
+"""
+
+from __future__ import annotations
+
+from cbsim.testing.delivery import Deliveries, deliver
+from cbsim.testing.example import Example, examples
+from cbsim.testing.queue import CbQueue
+from cbsim.testing.server import CbServer
+
+__all__ = ["CbQueue", "CbServer", "Deliveries", "Example", "deliver", "examples"]

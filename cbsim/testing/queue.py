@@ -1,0 +1,87 @@
+"""A queue of a simulated server: bound, filled, read, and explained when something is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cbsim.wire.message import Message
+
+if TYPE_CHECKING:
+    from cbsim.testing.server import CbServer
+
+__all__ = ["CbQueue"]
+
+_POLL = 0.01
+_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
+
+
+class CbQueue:
+    """A queue that `CbServer.queue` bound; hand its `name` to your consumer, or read it here."""
+
+    def __init__(self, server: CbServer, name: str, keys: Sequence[str]) -> None:
+        self._server, self.name, self.keys = server, name, tuple(keys)
+
+    def __len__(self) -> int:
+        """How many messages are ready in it."""
+        return self._state()[0]
+
+    def __bool__(self) -> bool:
+        """Always: an empty queue is a queue."""
+        return True
+
+    def __repr__(self) -> str:
+        return f"<queue {self.name!r} of {', '.join(self.keys)}>"
+
+    def get(self) -> Message | None:
+        """Take the next message, or None when it is empty."""
+        method, properties, body = self._server.channel.basic_get(self.name, auto_ack=True)
+        if method is None or properties is None or body is None:
+            return None
+        headers: Mapping[str, Any] = properties.headers or {}
+        return self._server.standard(
+            Message(
+                method.exchange or "",
+                method.routing_key or "",
+                properties.content_type or "",
+                body,
+                {name: headers[name] for name in _HEADERS if name in headers},
+            )
+        )
+
+    def expect(self, count: int, timeout: float = 5.0) -> list[Message]:
+        """Take that many messages; AssertionError if they have not come within `timeout` seconds.
+
+        It says how many came, and which message that was sent is missing.
+        """
+        taken: list[Message] = []
+        until = time.monotonic() + timeout
+        while len(taken) < count:
+            message = self.get()
+            if message is not None:
+                taken.append(message)
+            elif time.monotonic() >= until:
+                raise AssertionError(self._server.missing(self.keys, taken, count, timeout))
+            else:
+                time.sleep(_POLL)
+        return taken
+
+    def wait_until_drained(self, timeout: float = 5.0) -> None:
+        """Wait until a consumer has taken everything; AssertionError if it has not in time."""
+        until = time.monotonic() + timeout
+        while True:
+            ready, consumers = self._state()
+            if ready == 0:
+                return
+            if time.monotonic() >= until:
+                who = f"{consumers} consumers" if consumers != 1 else "1 consumer"
+                raise AssertionError(
+                    f"queue {self.name!r} still holds {ready} messages after {timeout:g} s, with "
+                    f"{who}"
+                )
+            time.sleep(_POLL)
+
+    def _state(self) -> tuple[int, int]:
+        method = self._server.channel.queue_declare(self.name, passive=True).method
+        return method.message_count, method.consumer_count

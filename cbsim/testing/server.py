@@ -1,0 +1,336 @@
+"""A simulated server for tests: its own exchanges on a broker, a ledger, and assertions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pika
+import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel
+
+from cbsim.bus.connection import connect, redacted, sentence
+from cbsim.bus.provider import Broker, provide
+from cbsim.bus.publisher import Publisher
+from cbsim.bus.topology import Topology
+from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, lookup
+from cbsim.checks import Comparison, Ledger, LedgerSink, Record, compare, records
+from cbsim.errors import BrokerError, CbsimError
+from cbsim.testing.emission import Emitter
+from cbsim.testing.queue import CbQueue
+from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
+
+if TYPE_CHECKING:
+    from cbsim.bus.embedded import Faults
+    from cbsim.scenario.runner import Report
+    from cbsim.strategies.fault import Malformed
+
+__all__ = ["CbServer"]
+
+Output = Message | Mapping[str, Any] | bytes
+"""One thing that a consumer put out."""
+
+
+class CbServer:
+    """A server's bus for one test: a context manager, clean at its start and gone at its end.
+
+    `broker` is what `cbsim run --broker` takes (`embedded`, `local`, `docker`, a URL, or `auto`),
+    or a broker that is there already. On an embedded broker of its own the exchanges have the
+    server's names; on a broker that others may use they have names of their own, `exchange` and
+    `raw_exchange`, so that tests in parallel do not meet. Raises BrokerError.
+
+    >>> with CbServer("embedded") as server:
+    ...     queue = server.queue("binaryinfo.#")
+    ...     message = server.emit("binaryinfo.host.observed", sensor_id=3)
+    ...     queue.expect(1) == [message]
+    True
+    """
+
+    def __init__(
+        self,
+        broker: str | Broker = "auto",
+        *,
+        server: str = "5.2",
+        dialect: str = "observed",
+        seed: int = 1,
+    ) -> None:
+        self.version, self.dialect = ServerVersion.parse(server), Dialect.parse(dialect)
+        self.seed = seed
+        self.ledger: Ledger
+        """Everything that was published, and how it was broken if it was."""
+        self.exchange, self.raw_exchange = EVENTS_EXCHANGE, RAW_EXCHANGE
+        self._wanted = broker
+        self._stack = ExitStack()
+        self._broker: Broker
+        self._connection: pika.BlockingConnection
+        self._channel: BlockingChannel
+        self._publisher: Publisher
+        self._queues: list[str] = []
+        self._emitter = Emitter(self.version, self.dialect, seed)
+
+    def start(self) -> Self:
+        """What entering the context does; `stop` undoes it."""
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Delete what is ours on the broker, and end what was started for us."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where consumers connect, with user and password."""
+        return self._broker.url
+
+    @property
+    def faults(self) -> Faults:
+        """The faults of an embedded broker, on demand; CbsimError on any other broker."""
+        if self._broker.faults is None:
+            raise CbsimError(
+                "only an embedded broker has faults on demand: --cbsim-broker embedded"
+            )
+        return self._broker.faults
+
+    @property
+    def channel(self) -> BlockingChannel:
+        """A channel of the test's own, for what this class does not do; anew if it was cut."""
+        try:
+            self._connection.process_data_events(0)
+        except pika.exceptions.AMQPError:
+            self._connection = connect(self.url, self._broker.tls)
+        if not self._channel.is_open or self._channel.connection is not self._connection:
+            self._channel = self._connection.channel()
+        return self._channel
+
+    def publish(self, *messages: Message | Malformed) -> None:
+        """Publish messages, also broken ones, and wait until the broker confirmed them.
+
+        Raises BrokerError.
+        """
+        plain = [one if isinstance(one, Message) else one.message for one in messages]
+        broken = [
+            getattr(one, "fault", None) if isinstance(one, Message) else str(one)
+            for one in messages
+        ]
+        self.ledger.record(plain, broken)
+        self._publisher.publish_many(plain)
+        self._publisher.flush()
+
+    def emit(self, name: str, **fields: Any) -> Message:
+        """Publish a realistic message of that type; the fields given are as given.
+
+        A keyword names a field of the message, of its documents, or of a raw event; `sensor_id`,
+        `hostname` and `md5` are changed wherever they are told. Returns what was published. Raises
+        CbsimError.
+        """
+        message = self._emitter.message(lookup(name).name, fields)
+        self.publish(message)
+        return message
+
+    def run(
+        self,
+        scenario: str,
+        *,
+        rate: float | str | None = None,
+        count: int | None = None,
+        seed: int | None = None,
+    ) -> Report:
+        """Run a scenario, by name or path, at another rate (a number a second, `500/s`, `max`).
+
+        Waits until everything is confirmed. Raises CbsimError.
+        """
+        from cbsim.scenario import rate as rates
+        from cbsim.scenario.loader import load
+        from cbsim.scenario.runner import run
+
+        wanted = load(scenario)
+        phases = list(wanted.phases)
+        if rate is not None:
+            asked = rate if rate == rates.MAX else rates.parse_rate(rate)
+            phases = [phase.model_copy(update={"rate": asked}) for phase in phases]
+        if count is not None:
+            phases[-1] = phases[-1].model_copy(update={"duration": None, "count": count})
+        server = {"version": self.version, "dialect": self.dialect}
+        wanted = wanted.model_copy(
+            update={
+                "phases": tuple(phases),
+                "seed": self.seed if seed is None else seed,
+                "server": wanted.server.model_copy(update=server),
+            }
+        )
+        sink = _Run(self._publisher, self.ledger)
+        return run(wanted, sink, datetime.now(UTC), count=count)
+
+    def queue(self, *keys: str, name: str | None = None) -> CbQueue:
+        """Declare a queue bound to the events with these keys; `#` also takes the bundles.
+
+        It is deleted at the end. Raises BrokerError.
+        """
+        bound = keys or ("#",)
+        channel = self.channel
+        try:
+            declared = name or f"cbsim-{secrets.token_hex(6)}"
+            channel.queue_declare(declared)
+            for key in bound:
+                channel.queue_bind(declared, self.exchange, key)
+            if "#" in bound:
+                channel.queue_bind(declared, self.raw_exchange, "")
+        except pika.exceptions.AMQPError as error:
+            raise BrokerError(sentence(error, self.url)) from None
+        self._queues.append(declared)
+        return CbQueue(self, declared, bound)
+
+    def wait_until_drained(self, queue: str | CbQueue, timeout: float = 5.0) -> None:
+        """Wait until a queue is empty; AssertionError, with what it holds, if it is not in time."""
+        known = CbQueue(self, queue, ()) if isinstance(queue, str) else queue
+        known.wait_until_drained(timeout)
+
+    def assert_consumed(
+        self,
+        output: str | Path | Iterable[Output],
+        *,
+        bound: Sequence[str] = ("#",),
+        preset: str | None = None,
+        places: Mapping[str, str] | None = None,
+    ) -> Comparison:
+        """Compare what your consumer put out with what was sent; AssertionError if it differs.
+
+        `output` is a file as `cbsim verify` takes it, or messages, or bodies as they came, or JSON
+        objects; `bound` gives the keys that the consumer bound, `preset` and `places` say how to
+        read a foreign format (see `cbsim.checks.compare`). What was broken on purpose need not be
+        there.
+        """
+        found = self.compared(output, bound=bound, preset=preset, places=places)
+        if not found.whole or found.total("duplicated"):
+            raise AssertionError(_explained(found))
+        return found
+
+    def compared(
+        self,
+        output: str | Path | Iterable[Output],
+        *,
+        bound: Sequence[str] = ("#",),
+        preset: str | None = None,
+        places: Mapping[str, str] | None = None,
+    ) -> Comparison:
+        """What `assert_consumed` judges; raises CbsimError for an output that cannot be read."""
+        if isinstance(output, str | Path):
+            items: Iterator[Record] = records(str(output))
+        else:
+            items = map(self._record, range(1, 2**63), output)
+        return compare(self.ledger, items, bound=bound, preset=preset, places=places)
+
+    def standard(self, message: Message) -> Message:
+        """A delivered message under the server's own exchange name, as it was published."""
+        names = {self.exchange: EVENTS_EXCHANGE, self.raw_exchange: RAW_EXCHANGE}
+        return message._replace(exchange=names.get(message.exchange, message.exchange))
+
+    def missing(
+        self, keys: Sequence[str], got: Sequence[Message], count: int, timeout: float
+    ) -> str:
+        """Why an expectation failed, with the first message that was sent and did not come."""
+        said = (
+            f"expected {count} messages on {', '.join(keys)} within {timeout:g} s, got {len(got)}"
+        )
+        found = self.compared(got, bound=keys)
+        if found.lost:
+            more = found.total("lost") - 1
+            return f"{said}; missing: {found.lost[0]}" + (f" and {more} more" if more else "")
+        sent = found.total("sent")
+        said += f"; of the {len(self.ledger)} that were sent, these keys match {sent}"
+        for key in keys:
+            entry = NOTIFICATIONS.get(key)
+            if entry is not None and entry.database_id and self.version.database_id_in_key:
+                head, _, tail = key.partition(".")
+                return f"{said}: a {self.version} server publishes under {head}.<id>.{tail}"
+        return said
+
+    def _start(self) -> None:
+        stack = self._stack
+        if isinstance(self._wanted, Broker):
+            self._broker = self._wanted
+        else:
+            self._broker = stack.enter_context(provide(self._wanted))
+        if not self._broker.own or isinstance(self._wanted, Broker):
+            mark = secrets.token_hex(6)
+            self.exchange = f"{EVENTS_EXCHANGE}.{mark}"
+            self.raw_exchange = f"{RAW_EXCHANGE}.{mark}"
+        self.ledger = stack.enter_context(Ledger(None))
+        self._connection = connect(self.url, self._broker.tls)
+        stack.callback(self._leave)
+        self._channel = self._connection.channel()
+        topology = Topology(self.exchange, self.raw_exchange, durable=False)
+        self._publisher = Publisher(
+            self.url, topology, self._broker.tls, on_confirmed=self.ledger.confirm
+        )
+        stack.callback(self._publisher.close)
+
+    def _leave(self) -> None:
+        """Delete the queues and exchanges, and close; a broker that is gone has none."""
+        try:
+            channel = self._connection.channel()
+            for queue in self._queues:
+                channel.queue_delete(queue)
+            for exchange in (self.exchange, self.raw_exchange):
+                channel.exchange_delete(exchange)
+            self._connection.close()
+        except pika.exceptions.AMQPError:
+            return
+
+    @staticmethod
+    def _record(number: int, item: Output) -> Record:
+        where = "output"
+        if isinstance(item, Message):
+            return Record(where, number, message=item)
+        if isinstance(item, Mapping):
+            return Record(where, number, fields=dict(item))
+        return Record(where, number, message=Message("", "", "", item))
+
+    def __repr__(self) -> str:
+        url = redacted(self.url) if hasattr(self, "_broker") else str(self._wanted)
+        return f"<CbServer {self.version} on {url}>"
+
+
+class _Run(LedgerSink):
+    """The server's publisher for one run, which counts only what it confirmed since."""
+
+    def __init__(self, publisher: Publisher, ledger: Ledger) -> None:
+        super().__init__(publisher, ledger, counted=False)
+        self._before = publisher.confirmed
+
+    @property
+    def confirmed(self) -> int:
+        """Since the run began."""
+        return super().confirmed - self._before
+
+
+def _explained(found: Comparison) -> str:
+    sent = sum(counts.sent for counts in found.names.values())
+    lines = [f"of {sent} messages that were sent, the output"]
+    for kind, words in (("lost", "lacks"), ("corrupted", "has damaged"),
+                        ("duplicated", "has twice"), ("unexpected", "has besides")):  # fmt: skip
+        count = found.total(kind)
+        if count:
+            first = next((one for one in found.differences if one.kind == kind), None)
+            lines.append(f"  {words} {count}; the first: {first}")
+    return "\n".join(lines)

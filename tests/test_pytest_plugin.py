@@ -1,0 +1,96 @@
+"""The plugin as a user's own test suite sees it, on a real RabbitMQ and on the embedded broker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+CONSUMER_TEST = """
+    import pytest
+    from cbsim.testing import examples
+
+    def test_served(cb_server):
+        queue = cb_server.queue("#")
+        cb_server.run("quickstart", rate="max", count=50)
+        output = [message.body for message in queue.expect(50)]
+        cb_server.assert_consumed(output)
+
+    def test_clean(cb_server):
+        assert len(cb_server.ledger) == 0
+        assert len(cb_server.queue("#")) == 0
+        assert cb_server.url
+
+    @pytest.mark.cbsim(server="6.x", dialect="documented")
+    def test_marked(cb_server, cb_messages):
+        assert (cb_server.version, cb_server.dialect) == ("6.x", "documented")
+        assert any(example.name == "watchlist.hit.process" for example in cb_messages)
+
+    @pytest.mark.parametrize("example", examples("alert.*"), ids=lambda one: one.name)
+    def test_parametrized(example, deliver):
+        def callback(channel, method, properties, body):
+            channel.basic_ack(method.delivery_tag)
+        deliver(callback, [example.message]).assert_acked()
+"""
+
+
+@pytest.fixture(params=["embedded", "RabbitMQ"])
+def chosen(request: pytest.FixtureRequest) -> str:
+    if request.param == "embedded":
+        return "embedded"
+    url: str = request.getfixturevalue("broker")
+    return url
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_fixtures(pytester: pytest.Pytester, chosen: str, workers: list[str]) -> None:
+    pytester.makepyfile(CONSUMER_TEST)
+    # Every worker's tests with the others': exchanges and queues must not meet.
+    done = pytester.runpytest_subprocess(f"--cbsim-broker={chosen}", "-Werror", *workers)
+    done.assert_outcomes(passed=8)
+
+
+def test_a_failure_explains(pytester: pytest.Pytester, chosen: str) -> None:
+    pytester.makepyfile("""
+        def test_too_few(cb_server):
+            queue = cb_server.queue("binaryinfo.#")
+            cb_server.emit("binaryinfo.observed", md5="9E4B0E7472B4CEBA9E17F440B8CB0AB8")
+            queue.get()
+            queue.expect(1, timeout=0.1)
+
+        def test_lossy(cb_server):
+            cb_server.emit("feed.synchronized")
+            cb_server.assert_consumed([])
+    """)
+    done = pytester.runpytest_subprocess(f"--cbsim-broker={chosen}")
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines([
+        "*expected 1 messages on binaryinfo.# within 0.1 s, got 0; missing: lost "
+        "binaryinfo.observed message 0 *9E4B0E7472B4CEBA9E17F440B8CB0AB8*",
+        "*of 1 messages that were sent, the output",
+        "*lacks 1; the first: lost feed.synchronized message 0*",
+    ])  # fmt: skip
+
+
+def test_a_broker_that_is_not_there_is_one_sentence(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(cb_server): pass")
+    pytester.makeini("[pytest]\ncbsim_broker = amqp://cb:secret@127.0.0.1:1/")
+    done = pytester.runpytest_subprocess()
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["broker amqp://cb@127.0.0.1:1/: nothing listens there *"])
+    assert "secret" not in done.stdout.str().replace("cbsim_broker = ", "")
+    assert "Traceback" not in done.stdout.str()
+
+
+def test_the_plugin_costs_nothing_until_it_is_used() -> None:
+    code = (
+        "import sys, cbsim.pytest_plugin\n"
+        "heavy = {'hypothesis', 'pika', 'pydantic', 'faker', 'cbsim.testing'} & {*sys.modules}\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, cbsim.testing; assert 'hypothesis' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,302 @@
+"""The simulated server for tests, on a real RabbitMQ and on the embedded broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+import unittest
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+from hypothesis import find
+
+from cbsim import strategies as cb
+from cbsim.bus.provider import Broker
+from cbsim.catalog import names
+from cbsim.catalog.server import ServerVersion
+from cbsim.checks import decode, iter_errors
+from cbsim.errors import CatalogError, CbsimError
+from cbsim.testing import CbServer, deliver, examples
+
+
+@pytest.fixture(params=["embedded", "RabbitMQ"])
+def server(request: pytest.FixtureRequest) -> Iterator[CbServer]:
+    wanted = "embedded"
+    if request.param == "RabbitMQ":
+        wanted = request.getfixturevalue("broker")
+    with CbServer(wanted) as server:
+        yield server
+
+
+def consumed(server: CbServer, queue: str, count: int) -> list[bytes]:
+    """What a pika consumer of its own connection takes from a queue."""
+    connection = pika.BlockingConnection(pika.URLParameters(server.url))
+    bodies: list[bytes] = []
+    for method, _, body in connection.channel().consume(queue, auto_ack=True, inactivity_timeout=5):
+        if method is None or body is None:
+            break
+        bodies.append(body)
+        if len(bodies) == count:
+            break
+    connection.close()
+    return bodies
+
+
+def test_what_is_emitted_is_delivered(server: CbServer) -> None:
+    queue = server.queue("feed.*.ingress.hit.process")
+    sent = server.emit("feed.ingress.hit.process", sensor_id=3, hostname="WIN8-TEST")
+    assert queue.expect(1) == [sent]
+    fields = json.loads(sent.body)
+    assert (fields["sensor_id"], fields["hostname"]) == (3, "WIN8-TEST")
+    assert fields["process_id"].startswith("00000003-")
+    assert [*iter_errors(fields, "feed.ingress.hit.process")] == []
+    assert len(queue) == 0
+    assert queue
+
+
+def test_a_run_is_consumed_and_compared(server: CbServer) -> None:
+    queue = server.queue("#")
+    report = server.run("quickstart", rate="max", count=200)
+    assert (report.sent, report.confirmed) == (200, 200)
+    taken = queue.expect(200)
+    assert server.assert_consumed(taken).whole
+    assert len(server.ledger) == 200
+    server.wait_until_drained(queue)
+
+
+def test_a_lost_a_doubled_and_a_changed_message_are_named(server: CbServer) -> None:
+    queue = server.queue("binaryinfo.#", "alert.#")
+    for _ in range(5):
+        server.emit("binaryinfo.observed")
+    server.emit("alert.watchlist.hit.query.binary")
+    taken = queue.expect(6)
+    lost = json.loads(taken[2].body)["md5"]
+    with pytest.raises(AssertionError, match=rf"lacks 1; the first: .*{lost}"):
+        server.assert_consumed([*taken[:2], *taken[3:]])
+    with pytest.raises(AssertionError, match="has twice 1"):
+        server.assert_consumed([*taken, taken[0]])
+    changed = taken[0]._replace(body=taken[0].body.replace(b"md5", b"MD5"))
+    with pytest.raises(AssertionError, match="has damaged 1"):
+        server.assert_consumed([changed, *taken[1:]])
+    with pytest.raises(AssertionError, match="has besides 1"):
+        server.assert_consumed([*taken, examples("feed.synchronized")[0].message])
+
+
+def test_output_may_be_bodies_objects_or_a_file(server: CbServer, tmp_path: Path) -> None:
+    queue = server.queue("watchlist.#")
+    for _ in range(3):
+        server.emit("watchlist.hit.binary")
+    bodies = consumed(server, queue.name, 3)
+    server.assert_consumed(bodies)
+    server.assert_consumed([json.loads(body) for body in bodies])
+    output = tmp_path / "out.ndjson"
+    output.write_bytes(b"\n".join(bodies))
+    server.assert_consumed(output)
+    with pytest.raises(CbsimError, match="cannot read"):
+        server.assert_consumed(tmp_path / "none.ndjson")
+
+
+def test_an_expectation_explains_itself(server: CbServer) -> None:
+    queue = server.queue("binaryinfo.observed")
+    sent = [server.emit("binaryinfo.observed") for _ in range(3)]
+    assert queue.get() is not None
+    with pytest.raises(AssertionError) as caught:
+        queue.expect(3, timeout=0.2)
+    said = str(caught.value)
+    assert said.startswith("expected 3 messages on binaryinfo.observed within 0.2 s, got 2; ")
+    assert json.loads(sent[0].body)["md5"] in said
+
+
+def test_an_expectation_of_too_much_says_how_much_there_was(server: CbServer) -> None:
+    queue = server.queue("binaryinfo.observed")
+    server.emit("binaryinfo.observed")
+    server.emit("alert.watchlist.hit.query.binary")
+    with pytest.raises(AssertionError, match=r"got 1; of the 2 that were sent, these keys match 1"):
+        queue.expect(2, timeout=0.1)
+
+
+def test_a_key_without_the_database_id_is_explained(server: CbServer) -> None:
+    queue = server.queue("watchlist.hit.process")
+    server.emit("watchlist.hit.process")
+    with pytest.raises(AssertionError, match=r"publishes under watchlist\.<id>\.hit\.process"):
+        queue.expect(1, timeout=0.1)
+
+
+def test_a_queue_that_nobody_drains_is_explained(server: CbServer) -> None:
+    queue = server.queue("binarystore.#", name="mine")
+    server.emit("binarystore.file.added")
+    with pytest.raises(AssertionError, match=r"'mine' still holds 1 messages after 0.1 s, with 0"):
+        server.wait_until_drained("mine", timeout=0.1)
+    threading.Timer(0.2, consumed, (server, "mine", 1)).start()
+    queue.wait_until_drained()
+
+
+def test_broken_messages_are_published_marked_and_need_no_output(server: CbServer) -> None:
+    queue = server.queue("#")
+    broken = find(cb.malformed("truncated-json", name="cmd.feed.synchronize"), lambda _: True)
+    sound = server.emit("cmd.feed.synchronize")
+    server.publish(broken, broken)
+    assert len(queue.expect(3)) == 3
+    rows = server.ledger.database.execute("select broken from entry").fetchall()
+    assert [row[0] for row in rows] == [None, str(broken), str(broken)]
+    server.assert_consumed([sound])
+    server.assert_consumed([sound, broken.message, broken.message])
+    with pytest.raises(AssertionError, match="lacks 1"):
+        server.assert_consumed([broken.message])
+
+
+def test_servers_side_by_side_do_not_meet(broker: str) -> None:
+    with CbServer(broker) as one, CbServer(broker) as other:
+        queues = one.queue("#"), other.queue("#")
+        sent = one.emit("feed.synchronized")
+        assert queues[0].expect(1) == [sent]
+        assert queues[1].get() is None
+        names_there = one.exchange, one.raw_exchange, queues[0].name
+    connection = pika.BlockingConnection(pika.URLParameters(broker))
+    for name in names_there[:2]:
+        channel = connection.channel()
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="404"):
+            channel.exchange_declare(name, passive=True)
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="404"):
+        connection.channel().queue_declare(names_there[2], passive=True)
+    connection.close()
+
+
+def test_an_embedded_server_has_the_servers_exchanges_and_faults() -> None:
+    with CbServer("embedded", server="7.x", dialect="documented") as server:
+        assert (server.exchange, server.raw_exchange) == ("api.events", "api.rawsensordata")
+        assert server.faults is not None
+        queue = server.queue("ingress.event.filelessscriptload")
+        assert queue.expect(0) == []
+        server.emit("ingress.event.filelessscriptload")
+        assert len(queue.expect(1)) == 1
+
+
+def test_the_server_outlives_the_faults_that_it_makes() -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("feed.synchronized")
+        assert server.faults.drop_connection() > 0
+        sent = server.emit("feed.synchronized")
+        assert queue.expect(1) == [sent]
+
+
+def test_a_broker_without_faults_says_so(broker: str) -> None:
+    with CbServer(Broker(broker)) as server, pytest.raises(CbsimError, match="--cbsim-broker"):
+        server.faults  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda it: it.emit("watchlist.hit.proces"), r"did you mean watchlist\.hit\.process"),
+        (lambda it: it.emit("watchlist.hit.process", sensorid=1), "did you mean 'sensor_id'"),
+        (lambda it: it.emit("ingress.event.filemod", acton=1), "did you mean 'action'"),
+        (lambda it: it.emit("ingress.event.filemod", action="x"), "action='x'"),
+        (lambda it: it.emit("ingress.event.filelessscriptload"), "is not sent by a 5.2 server"),
+        (lambda it: it.run("quikstart"), "did you mean quickstart"),
+        (lambda it: it.run("quickstart", rate="fast"), "rate"),
+    ],
+)
+def test_a_mistake_is_explained(call: Callable[[CbServer], object], said: str) -> None:
+    with CbServer("embedded") as server, pytest.raises(CbsimError, match=said):
+        call(server)
+
+
+def test_fields_of_a_raw_event_are_as_asked() -> None:
+    with CbServer("embedded") as server:
+        sent = server.emit(
+            "ingress.event.filemod", sensor_id=9, action=4, process_pid=77, md5="ab" * 16
+        )
+        watch = server.emit("watchlist.hit.process", watchlist_id=77, process_name="a.exe")
+    [event] = decode(sent.body, sent.routing_key, sent.content_type)
+    header: Any = event.fields["header"]
+    env: Any = event.fields["env"]
+    assert (env["endpoint"]["SensorId"], header["process_pid"]) == (9, 77)
+    assert watch.routing_key == "watchlist.77.hit.process"
+    assert json.loads(watch.body)["docs"][0]["process_name"] == "a.exe"
+
+
+class TestUnittestStyle(unittest.TestCase):
+    def setUp(self) -> None:
+        self.server = self.enterContext(CbServer("embedded"))
+
+    def test_it_works_without_fixtures(self) -> None:
+        queue = self.server.queue("alert.#")
+        self.server.emit("alert.watchlist.hit.query.process")
+        assert len(queue.expect(1)) == 1
+
+
+def test_examples_have_one_of_everything() -> None:
+    for version in (ServerVersion.V4_2, ServerVersion.V7):
+        found = examples(server=version)
+        assert {one.name for one in found} == {*names(version)}
+        assert all([*iter_errors(one.fields, one.name)] == [] for one in found)
+    with pytest.raises(CbsimError, match="matches nothing that"):
+        examples("alert.*", server="4.2")
+    with pytest.raises(CatalogError, match="unknown server version"):
+        examples(server="3.0")
+
+
+MESSAGES = [one.message for one in examples("feed.*")]
+
+
+def test_deliver_records_every_answer() -> None:
+    def callback(channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        assert properties.content_type == "application/json"
+        assert method.exchange == "api.events"
+        answers = [
+            lambda: channel.basic_ack(method.delivery_tag),
+            lambda: channel.basic_nack(method.delivery_tag, requeue=False),
+            lambda: channel.basic_reject(delivery_tag=method.delivery_tag),
+            lambda: channel.basic_publish("out", "key", body),
+        ]
+        answers[(method.delivery_tag - 1) % 4]()
+
+    done = deliver(callback, MESSAGES[:4])
+    assert (done.acked, done.nacked, done.rejected) == ([MESSAGES[0]], [MESSAGES[1]], [MESSAGES[2]])
+    assert done.requeued == [MESSAGES[2]]
+    assert [*done.pending.values()] == [MESSAGES[3]]
+    assert [one.body for one in done.published] == [MESSAGES[3].body]
+    done.assert_acked(1)
+    with pytest.raises(AssertionError, match="expected 4 of 4 messages acked, got 1") as caught:
+        done.assert_acked()
+    assert "1 unanswered, 1 nacked, 1 rejected" in str(caught.value)
+    with pytest.raises(AssertionError, match="1 messages were requeued"):
+        done.assert_none_requeued()
+
+
+def test_deliver_acks_many_at_once() -> None:
+    def callback(channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        if method.delivery_tag == 5:
+            channel.basic_ack(5, multiple=True)
+
+    done = deliver(callback, MESSAGES[:5])
+    done.assert_acked()
+    done.assert_none_requeued()
+    assert deliver(lambda *_: None, MESSAGES[:2], auto_ack=True).acked == MESSAGES[:2]
+
+
+@pytest.mark.parametrize(
+    ("auto_ack", "tag", "said"),
+    [(False, 99, "tag 99 is unknown"), (True, 1, "tag 1 is answered already")],
+)
+def test_deliver_refuses_what_a_broker_refuses(auto_ack: bool, tag: int, said: str) -> None:
+    with pytest.raises(AssertionError, match=f"{said}: a broker closes the channel with 406"):
+        deliver(lambda channel, *_: channel.basic_ack(tag), MESSAGES[:1], auto_ack=auto_ack)
+
+
+def test_deliver_says_which_message_it_was() -> None:
+    broken = find(cb.malformed("invalid-utf8", name="binaryinfo.observed"), lambda _: True)
+
+    def callback(channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        body.decode()
+        channel.basic_ack(method.delivery_tag)
+
+    with pytest.raises(UnicodeDecodeError) as caught:
+        deliver(callback, [MESSAGES[0], broken])
+    assert caught.value.__notes__ == [f"while message 2 was delivered: {broken}"]
+    with pytest.raises(AttributeError, match="has no 'stop_consuming'"):
+        deliver(lambda channel, *_: channel.stop_consuming(), MESSAGES[:1])
