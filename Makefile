@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_BROKER := $(BIN)/python -m cbsim.bus.provider
 WITH_RABBITMQ := $(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}"
 
-.PHONY: demo test bench lint proto schemas lock broker clean
+.PHONY: demo test bench lint proto schemas picture lock broker clean
 .DELETE_ON_ERROR:
 
 demo: .venv/package
@@ -28,6 +28,9 @@ proto: .venv/dev
 
 schemas: .venv/dev
 	$(BIN)/python schemas/build.py
+
+picture: .venv/dev broker
+	$(WITH_BROKER) local $(BIN)/python docs/picture.py
 
 # The versions of the development environment, for every Python that we support.
 lock: .venv/dev

@@ -16,8 +16,8 @@ from cbsim.errors import BrokerError
 settings.register_profile("cbsim", deadline=None)
 settings.load_profile("cbsim")
 
-# Programs of their own, which tests start.
-collect_ignore = ["clients"]
+# Programs of their own, and what only the type checker reads.
+collect_ignore = ["clients", "typed_strategies.py"]
 
 SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared"))
 

@@ -224,6 +224,9 @@ def _hindsight(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
 def _parent(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     del name
     child, header = message.get("childproc"), message.get("header")
+    # A second exec in a process is told in its own context (wire: POSIX).
+    if isinstance(child, dict) and child.get("childProcType") == "childProcOtherExec":
+        return
     if isinstance(child, dict) and isinstance(header, dict):
         guid, expected = child.get("parent_guid"), header.get("process_guid")
         if None not in (guid, expected) and guid != expected:
