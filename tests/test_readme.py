@@ -41,6 +41,7 @@ def test_a_block_runs_as_printed(block: str, broker: str, tmp_path: Path) -> Non
 def test_a_test_file_passes_as_printed(
     name: str, limit: int, where: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    assert name in FILES, f"README.md has no ```python block that begins with `# {name}`"
     code, lines = FILES[name]
     assert lines < limit
     (tmp_path / name).write_text(code)

@@ -57,6 +57,16 @@ def test_what_is_emitted_is_delivered(server: CbServer) -> None:
     assert queue
 
 
+def test_a_queue_is_read_as_a_consumer_reads_it(server: CbServer) -> None:
+    queue = server.queue("binaryinfo.#")
+    sent = [server.emit("binaryinfo.observed") for _ in range(3)]
+    taken = [
+        (method.routing_key, properties.content_type, body) for method, properties, body in queue
+    ]
+    assert taken == [(one.routing_key, one.content_type, one.body) for one in sent]
+    assert [*queue] == []
+
+
 def test_a_run_is_consumed_and_compared(server: CbServer) -> None:
     queue = server.queue("#")
     report = server.run("quickstart", rate="max", count=200)

@@ -17,6 +17,7 @@ from cbsim.strategies.cast import Binary, Cast, Endpoint, Given, Indicator, Proc
 from cbsim.strategies.delivery import notification_message
 from cbsim.strategies.event import event, plans
 from cbsim.strategies.value import Draw
+from cbsim.wire.clock import TICKS
 from cbsim.wire.message import EVENTS_EXCHANGE, PROTOBUF_TYPE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
@@ -72,7 +73,8 @@ _NOTIFICATIONS = (
 _SIZE = value.number(1, 3)
 _GROUP = value.choice(("Default Group", "Servers"))
 _OS = value.choice(("windows", "linux"))
-_STEP = value.number(1, 3_600_000)
+# In whole seconds: some messages tell no less, and time must not run backwards.
+_STEP = value.number(1, 3600)
 _PID = value.number(1, 2**15)
 _FEED = value.number(1, 3)
 # Most messages of a story are plain: what is told counts, and a plain one is quick to draw.
@@ -204,7 +206,7 @@ class Stage:
         return self.spreading[-1]
 
     def _tick(self, draw: Draw) -> int:
-        self.clock += draw(_STEP) * 10_000
+        self.clock += draw(_STEP) * TICKS
         return self.clock
 
     def _cast(self, draw: Draw, now: int, **roles: object) -> Cast:

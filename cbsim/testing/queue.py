@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import pika
 
 from cbsim.wire.message import Message
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from cbsim.testing.server import CbServer
 
 __all__ = ["CbQueue"]
+
+Delivery = tuple[pika.spec.Basic.GetOk, pika.BasicProperties, bytes]
 
 _POLL = 0.01
 _HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
@@ -34,11 +38,17 @@ class CbQueue:
     def __repr__(self) -> str:
         return f"<queue {self.name!r} of {', '.join(self.keys)}>"
 
+    def __iter__(self) -> Iterator[Delivery]:
+        """Take what is there as a pika consumer gets it: method, properties, body."""
+        while (delivery := self._next()) is not None:
+            yield delivery
+
     def get(self) -> Message | None:
         """Take the next message, or None when it is empty."""
-        method, properties, body = self._server.channel.basic_get(self.name, auto_ack=True)
-        if method is None or properties is None or body is None:
+        delivery = self._next()
+        if delivery is None:
             return None
+        method, properties, body = delivery
         headers: Mapping[str, Any] = properties.headers or {}
         return self._server.standard(
             Message(
@@ -81,6 +91,12 @@ class CbQueue:
                     f"{who}"
                 )
             time.sleep(_POLL)
+
+    def _next(self) -> Delivery | None:
+        method, properties, body = self._server.channel.basic_get(self.name, auto_ack=True)
+        if method is None or properties is None or body is None:
+            return None
+        return method, properties, body
 
     def _state(self) -> tuple[int, int]:
         method = self._server.channel.queue_declare(self.name, passive=True).method
