@@ -60,7 +60,11 @@ def report(
     """Print the figures, then the targets."""
     console.print(", ".join(f"{name} {said}" for name, said in machine.items()), style="dim")
     if peers := results.get("publishing", {}).get("peers"):
-        console.print(_peers(peers, results["publishing"]["ratios to prebuilt frames"]))
+        of = results["publishing"]
+        console.print(
+            _peers(peers, of["ratios to prebuilt frames"],
+                   of["ratios to prebuilt frames with confirms"])
+        )  # fmt: skip
     others = {piece: figures for piece, figures in results.items() if piece != "publishing"}
     if others:
         console.print(_figures(others))
@@ -85,9 +89,19 @@ def _measured(pieces: Sequence[str], url: str, short: bool) -> dict[str, Any]:
     return results
 
 
-def _peers(peers: Mapping[str, Mapping[str, Any]], ratios: Mapping[str, float]) -> Table:
+def _peers(
+    peers: Mapping[str, Mapping[str, Any]],
+    bare: Mapping[str, float],
+    confirmed: Mapping[str, float],
+) -> Table:
     table = Table("published to RabbitMQ")
-    for name in ("a second", "client CPU", "broker CPU", "to prebuilt frames"):
+    for name in (
+        "a second",
+        "client CPU",
+        "broker CPU",
+        "to frames, no confirms",
+        "to frames, confirms",
+    ):
         table.add_column(name, justify="right")
     for peer, figures in peers.items():
         if "missing" in figures:
@@ -95,7 +109,7 @@ def _peers(peers: Mapping[str, Mapping[str, Any]], ratios: Mapping[str, float]) 
             continue
         rate, *cpus = figures.values()
         shown = ["-" if one is None else f"{one:,.1f} µs" for one in cpus]
-        table.add_row(peer, f"{rate:,}", *shown, f"{ratios[peer]:.2f}")
+        table.add_row(peer, f"{rate:,}", *shown, f"{bare[peer]:.2f}", f"{confirmed[peer]:.2f}")
     return table
 
 

@@ -36,6 +36,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 """The clock inside messages."""
 _KEY = "ingress.event.filemod"
 _SOCKET = "prebuilt frames, no confirms"
+_CONFIRMED = "prebuilt frames, confirms"
 _WINDOW = 4000
 _PREBUILT = 20_000
 _WRITE = 65536
@@ -103,7 +104,7 @@ def _figures(where: Ground, count: int, rounds: int) -> dict[str, object]:
     size = round(mean(len(message.body) for message in stream))
     peers: dict[str, Peer] = {
         _SOCKET: lambda: prebuilt(where, stream, count),
-        "prebuilt frames, confirms": lambda: _prebuilt_confirmed(where, stream, count),
+        _CONFIRMED: lambda: _prebuilt_confirmed(where, stream, count),
         "cbsim": lambda: _cbsim(where, count),
         "cbsim, prebuilt messages": lambda: _publisher(where, stream, count),
         "cbsim, bundles": lambda: _cbsim(where, 2 * count, bundled=True),
@@ -140,6 +141,9 @@ def _figures(where: Ground, count: int, rounds: int) -> dict[str, object]:
         "peers": {name: _shown(middle(taken)) for name, taken in samples.items()}
         | ({"PerfTest": {"missing": missing}} if missing else {}),
         "ratios to prebuilt frames": {name: ratio(name, _SOCKET) for name in samples},
+        "ratios to prebuilt frames with confirms": {
+            name: ratio(name, _CONFIRMED) for name in samples
+        },
         "ratio to PerfTest": ratio("cbsim", "PerfTest"),
         "ratio of events in bundles to single": ratio("cbsim, bundles", "cbsim"),
     }
