@@ -345,3 +345,18 @@ def test_an_estate_of_any_size_is_dealt_out() -> None:
         for _, message, _, _ in islice(messages(scenario, FIXED_START), 20_000)
     }
     assert len(seen) > 500
+
+
+@pytest.mark.parametrize(("rate", "most"), [(2000.0, 21), (20.0, 1), (1e6, 256)])
+def test_a_batch_is_made_in_less_time_than_it_spans(rate: float, most: int) -> None:
+    scenario = load("steady-state")
+    phase = scenario.phases[0].model_copy(update={"rate": rate, "duration": None, "count": 600})
+    scenario = scenario.model_copy(update={"phases": (phase,)})
+    (batches,) = Stream(scenario, FIXED_START).phases()
+    sizes = []
+    for batch in batches:
+        assert batch.dues is not None
+        assert batch.dues[-1] - batch.dues[0] <= 0.01 + 1e-9
+        sizes.append(len(batch.messages))
+    assert max(sizes) == most
+    assert sum(sizes) == 600

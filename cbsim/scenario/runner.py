@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, islice
 
 from cbsim.bus.sink import Sink
 from cbsim.scenario import rate as rates
@@ -111,13 +112,17 @@ class _Run:
         known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
         whole = all(known) and len(known) == len(scenario.phases)
         self._length = sum(filter(None, known)) if whole else None
+        phases = _begun(stream.phases(count))
         self._began = self._told = time.monotonic()
         self._told_sent = 0
+        self._asked: float | None = None
+        self._before = 0.0, 0
+        """When the batch before was due, and how many messages it had."""
         self._confirmed_before = sink.confirmed
         self._in_hand: list[str] = []
         """The names of what is being handed over."""
         try:
-            for batches in stream.phases(count):
+            for batches in phases:
                 opened = time.monotonic()
                 for batch in batches:
                     if batch.dues is not None:
@@ -137,6 +142,10 @@ class _Run:
         report.seconds = time.monotonic() - self._began
 
     def _on_schedule(self, batch: Batch, dues: list[float]) -> None:
+        first, count = self._before
+        if dues[0] > first:
+            self._asked = count / (dues[0] - first)
+        self._before = dues[0], len(dues)
         at, end = 0, len(dues)
         while at < end:
             now = time.monotonic()
@@ -163,9 +172,8 @@ class _Run:
         passed = now - self._told
         if passed < 1.0:
             return
-        report, dues, asked = self.report, batch.dues, None
-        if dues is not None and dues[-1] > dues[0]:
-            asked = (len(dues) - 1) / (dues[-1] - dues[0])
+        report = self.report
+        asked = None if batch.dues is None else self._asked
         done = None
         if self._length:
             done = (now - self._began) / self._length
@@ -182,3 +190,11 @@ class _Run:
 def _is_over(phase: Phase, seconds: float) -> bool:
     """Whether a phase at `max` has lasted as long as it should."""
     return phase.rate == rates.MAX and phase.duration is not None and seconds >= phase.duration
+
+
+def _begun(phases: Iterator[Iterator[Batch]]) -> Iterator[Iterator[Batch]]:
+    """The same phases with the first batch made: much of the world is made with it, which takes
+    longer than any schedule has.
+    """
+    first = next(phases)
+    return chain([chain([*islice(first, 1)], first)], phases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice, repeat
@@ -27,6 +27,8 @@ FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the clock inside messages starts if the sink is no broker."""
 
 _BATCH = 256
+_SPAN = 0.01
+"""Seconds of a schedule that a batch spans at most: making one must not make the next late."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 Timed = tuple[float | None, Message, str, str]
@@ -146,10 +148,15 @@ def _blocks(phase: Phase, ends: float | None, rng: Random) -> Iterator[list[floa
     """When the messages of a phase are due, seconds after it began, a block at a time."""
     schedule = islice(profile(phase)(rng), phase.count)
     while ats := [*islice(schedule, _BATCH)]:
-        if ends is not None and ats[-1] >= ends:
-            yield ats[: bisect_left(ats, ends)]
+        over = ends is not None and ats[-1] >= ends
+        if over:
+            del ats[bisect_left(ats, ends or 0.0) :]
+        while ats:
+            cut = len(ats) if phase.rate == rates.MAX else bisect_right(ats, ats[0] + _SPAN)
+            yield ats[:cut]
+            del ats[:cut]
+        if over:
             return
-        yield ats
 
 
 def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:
