@@ -20,6 +20,8 @@ from cbsim.catalog.server import ServerVersion
 from cbsim.checks import decode, iter_errors
 from cbsim.errors import CatalogError, CbsimError
 from cbsim.testing import CbServer, deliver, examples
+from cbsim.wire.fault import BrokenMessage
+from cbsim.wire.message import RAW_EXCHANGE, Message
 
 
 @pytest.fixture(params=["embedded", "RabbitMQ"])
@@ -156,6 +158,15 @@ def test_broken_messages_are_published_marked_and_need_no_output(server: CbServe
     server.assert_consumed([sound, broken.message, broken.message])
     with pytest.raises(AssertionError, match="lacks 1"):
         server.assert_consumed([broken.message])
+
+
+def test_a_sound_message_that_a_broken_one_equals_is_not_lost() -> None:
+    empty = Message(RAW_EXCHANGE, "", "application/protobuf", b"")
+    with CbServer("embedded") as server:
+        server.publish(BrokenMessage.of(empty, "empty-body: no body"), empty)
+        assert server.assert_consumed([empty]).whole
+        with pytest.raises(AssertionError, match="lacks 1"):
+            server.assert_consumed([])
 
 
 def test_servers_side_by_side_do_not_meet(broker: str) -> None:

@@ -1,7 +1,8 @@
 """Matches a ledger's messages with the items of an output, in temporary tables of SQLite.
 
 Both sides become rows of keys, so that a match takes little memory however long the run was. The
-n-th item with a key is matched with the n-th message that has it.
+n-th item with a key is matched with the n-th message that has it, a sound one before one that is
+broken on purpose.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ drop table if exists temp.expected;
 drop table if exists temp.got;
 drop table if exists temp.matched;
 create temp table expected
-    (key blob, sequence int, part int, name text, sensor int, published real);
+    (key blob, sequence int, part int, name text, sensor int, published real, broken int);
 create temp table got (position integer primary key, key blob, alias blob, name text, place text,
     identity text, received real, fault text);
 create temp table matched (position integer primary key, sequence int, part int);
@@ -35,7 +36,8 @@ create temp table matched (position integer primary key, sequence int, part int)
 _PAIR = """
 insert into matched select g.position, e.sequence, e.part from
     (select key, sequence, part,
-        row_number() over (partition by key order by sequence, part) as n from expected) as e
+        row_number() over (partition by key order by broken, sequence, part) as n
+        from expected) as e
     join
     (select position, key,
         row_number() over (partition by key order by position) as n
@@ -47,7 +49,7 @@ create index temp.expected_key on expected (key);
 _MISSING = """
 from expected as e join entry as n on n.sequence = e.sequence
 left join matched as m on m.sequence = e.sequence and m.part is e.part
-where m.position is null and n.broken is null order by e.sequence, e.part
+where m.position is null and not e.broken order by e.sequence, e.part
 """
 _STRAYS = """
 from got as g left join matched as m on m.position = g.position
@@ -183,20 +185,21 @@ class Matching:
             if (wanted.matches(key) if key else "#" in bound)
         }
         cursor = self._database.execute(
-            "select sequence, route, digest, content, sensor, identity, published from entry"
+            "select sequence, route, digest, content, sensor, identity, published, "
+            "broken is not null from entry"
         )
         while rows := cursor.fetchmany(_BATCH):
             expected = (one for row in rows if row[1] in routes
                         for one in _expected(row, routes[row[1]], layout))  # fmt: skip
-            self._database.executemany("insert into expected values (?,?,?,?,?,?)", expected)
+            self._database.executemany("insert into expected values (?,?,?,?,?,?,?)", expected)
 
 
 def _expected(row: tuple[Any, ...], name: str, layout: Layout) -> Iterator[tuple[Any, ...]]:
     """A row for each item that a message should become."""
-    sequence, _, body, content, sensor, text, published = row
+    sequence, _, body, content, sensor, text, published, broken = row
     known = body if layout.by == "digest" else content if layout.by == "content" else None
     if known is not None:
-        yield known, sequence, None, name, sensor, published
+        yield known, sequence, None, name, sensor, published, broken
         return
     fields = EVENT_KEY if layout.by == "content" else layout.fields
     identity = orjson.loads(text)
@@ -206,9 +209,9 @@ def _expected(row: tuple[Any, ...], name: str, layout: Layout) -> Iterator[tuple
         for number, part in enumerate(parts):
             inner = identity | part
             named = str(inner.get("name", name))
-            yield key_of(fields, named, inner), sequence, number, named, sensor, published
+            yield key_of(fields, named, inner), sequence, number, named, sensor, published, broken
     else:
-        yield key_of(fields, name, identity), sequence, None, name, sensor, published
+        yield key_of(fields, name, identity), sequence, None, name, sensor, published, broken
 
 
 def _row(item: Item) -> tuple[Any, ...]:
