@@ -50,7 +50,7 @@ class Cable:
 
     def pull_out(self) -> None:
         """Reset every connection, and refuse new ones."""
-        self._server.close()
+        self._do(self._shut())
         self.cut()
 
     def plug_in(self) -> None:
@@ -70,6 +70,10 @@ class Cable:
 
     async def _listen(self, port: int) -> asyncio.Server:
         return await asyncio.start_server(self._accept, "127.0.0.1", port, ssl=self._context)
+
+    async def _shut(self) -> None:
+        # In the loop's own thread: a server counts its connections, and must not miscount.
+        self._server.close()
 
     async def _cut(self) -> None:
         while self._ends:
