@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbsim.catalog import ServerVersion
+from cbsim.catalog import ServerVersion, names
 from cbsim.errors import ScenarioError
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load, parse, shipped
@@ -145,3 +145,15 @@ def test_what_cannot_happen_is_refused_before_the_run(phase: str, expected: str)
 def test_schema_is_fresh() -> None:
     committed = folder("schemas") / "scenario.schema.json"
     assert committed.read_text() == schema(), "run `make schemas`"
+
+
+def test_at_max_the_clock_moves_as_it_did() -> None:
+    """What takes its time comes after as many messages as when they are paced."""
+    seen = {name for _, _, name, _ in messages(load("quickstart").at_rate("max").up_to(400),
+                                               FIXED_START)}  # fmt: skip
+    assert seen == set(names(load("quickstart").server.version))
+    burst = parse(
+        "phases: [{duration: 9s, rate: {burst: {base: 10, peak: 40, every: 6s, for: 2s}}}]"
+    )
+    assert burst.at_rate("max").phases[0].usual == 20
+    assert burst.at_rate("30/min").phases[0].usual == 0.5

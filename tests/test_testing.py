@@ -321,3 +321,9 @@ def test_deliver_says_which_message_it_was() -> None:
     assert caught.value.__notes__ == [f"while message 2 was delivered: {broken}"]
     with pytest.raises(AttributeError, match="has no 'stop_consuming'"):
         deliver(lambda channel, *_: channel.stop_consuming(), MESSAGES[:1])
+
+
+def test_nothing_sent_is_nothing_consumed(server: CbServer) -> None:
+    server.emit("binaryinfo.observed")
+    with pytest.raises(AssertionError, match=r"nothing was sent on alert\.#"):
+        server.assert_consumed([], bound=["alert.#"])

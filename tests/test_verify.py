@@ -303,6 +303,14 @@ def test_wrong_usage(tmp_path: Path, words: list[str], code: int, expected: str)
     assert "Traceback" not in done.stderr.decode()
 
 
+def test_nothing_sent_is_no_success(tmp_path: Path) -> None:
+    path = tmp_path / "run.ledger"
+    Ledger(path).close()
+    done = cbsim("verify", "--ledger", path, "--bind", "feed.#", "-", stdin=b"")
+    assert done.returncode == 1
+    assert b"nothing was sent on feed.#" in done.stderr
+
+
 COUNT = int(os.environ.get("CBSIM_VERIFY_COUNT", "100000"))
 
 

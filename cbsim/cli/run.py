@@ -139,10 +139,9 @@ def changed(
         of_server["version"] = ServerVersion.parse(server)
     if dialect is not None:
         of_server["dialect"] = Dialect.parse(dialect)
-    phases = list(scenario.phases)
     if rate is not None:
-        asked = rate if rate == rates.MAX else rates.parse_rate(rate)
-        phases = [phase.model_copy(update={"rate": asked}) for phase in phases]
+        scenario = scenario.at_rate(rate)
+    phases = list(scenario.phases)
     if duration is not None:
         seconds = rates.parse_duration(duration)
         if seconds <= 0:
@@ -159,8 +158,7 @@ def changed(
             for phase in phases
         ]
     elif count is not None:
-        last = phases[-1].model_copy(update={"duration": None, "count": count})
-        phases[-1] = last
+        phases = list(scenario.up_to(count).phases)
     return scenario.model_copy(
         update={
             "phases": tuple(phases),

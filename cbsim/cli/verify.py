@@ -11,6 +11,7 @@ from cbsim.checks.ledger import Ledger
 from cbsim.checks.output import FIELDS, PRESETS
 from cbsim.checks.record import files, records
 from cbsim.cli.progress import reading
+from cbsim.errors import CbsimError
 from cbsim.report.comparison import FORMATS, show
 
 __all__ = ["command"]
@@ -42,7 +43,7 @@ def command(
 
     Without --map and --preset, OUTPUT holds the messages as they were: the lines of `cbsim tap`,
     bodies, or JSON with the same content. Exit code 1 when anything was lost, corrupted or is
-    unexpected, 2 for wrong usage.
+    unexpected, and when nothing was sent; 2 for wrong usage.
     """
     paths = {}
     for place in places:
@@ -56,6 +57,8 @@ def command(
             known, source, preset=preset, places=paths, bound=keys or ("#",), limit=shown
         )
     show(result, form, sys.stdout)
+    if not result.total("sent"):
+        raise CbsimError(f"ledger {ledger}: nothing was sent on {', '.join(keys or ('#',))}")
     sys.exit(1 if not result.whole or (strict and not _exact(result)) else 0)
 
 

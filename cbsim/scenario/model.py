@@ -180,6 +180,22 @@ class RateModel(_Part):
             raise ValueError("expected exactly one of ramp, sine, burst, steps, poisson")
         return self
 
+    @property
+    def mean(self) -> float:
+        """Messages a second in the long run."""
+        if self.ramp is not None:
+            return (self.ramp.start + self.ramp.end) / 2
+        if self.sine is not None:
+            return self.sine.mean
+        if self.burst is not None:
+            it = self.burst
+            return it.base + (it.peak - it.base) * it.length / it.every
+        if self.steps is not None:
+            whole = sum(step.length for step in self.steps)
+            return sum(step.rate * step.length for step in self.steps) / whole
+        assert self.poisson is not None
+        return self.poisson
+
 
 class HitBy(_Part):
     """A sensor is hit by a report."""
@@ -264,8 +280,21 @@ class Phase(_Part):
         le=10_000,
         description="of `strategies`: how many messages are drawn ahead, to be sent in turn",
     )
+    clock: Rate | None = Field(
+        None, description="at `max`: messages a second by which the clock inside messages moves"
+    )
     cover: bool = Field(False, description="begin with one message of each name in the mix")
     inject: tuple[Injection, ...] = ()
+
+    @property
+    def usual(self) -> float:
+        """Messages a second by the clock inside messages, in the long run."""
+        if isinstance(self.rate, RateModel):
+            return self.rate.mean
+        if self.rate == rates.MAX:
+            return self.clock or rates.NOMINAL
+        assert isinstance(self.rate, float | int)
+        return self.rate
 
     @field_validator("mix")
     @classmethod
@@ -312,3 +341,23 @@ class Scenario(_Part):
     estate: EstateModel = EstateModel()
     seed: int = 1
     phases: tuple[Phase, ...] = Field(min_length=1)
+
+    def at_rate(self, rate: str | float) -> Scenario:
+        """All phases at one rate: a number a second, `500/s`, or `max`; raises ScenarioError.
+
+        At `max` the clock inside messages moves as it did, so that what takes its time comes after
+        as many messages as before.
+        """
+        if rate == rates.MAX:
+            changes = [{"rate": rate, "clock": phase.usual} for phase in self.phases]
+        else:
+            changes = [{"rate": rates.parse_rate(rate)} for _ in self.phases]
+        phases = zip(self.phases, changes, strict=True)
+        return self.model_copy(
+            update={"phases": tuple(phase.model_copy(update=change) for phase, change in phases)}
+        )
+
+    def up_to(self, count: int) -> Scenario:
+        """The scenario until it has sent that many messages: its last phase goes on for them."""
+        last = self.phases[-1].model_copy(update={"duration": None, "count": count})
+        return self.model_copy(update={"phases": (*self.phases[:-1], last)})

@@ -176,7 +176,7 @@ def profile(phase: Phase) -> rates.Profile:
     """When the messages of a phase are due."""
     rate = phase.rate
     if rate == rates.MAX:
-        return rates.constant(rates.NOMINAL)
+        return rates.constant(phase.usual)
     if not isinstance(rate, RateModel):
         assert isinstance(rate, float | int)
         return rates.constant(rate)

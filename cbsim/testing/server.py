@@ -159,21 +159,17 @@ class CbServer:
 
         Waits until everything is confirmed. Raises CbsimError.
         """
-        from cbsim.scenario import rate as rates
         from cbsim.scenario.loader import load
         from cbsim.scenario.runner import run
 
         wanted = load(scenario)
-        phases = list(wanted.phases)
         if rate is not None:
-            asked = rate if rate == rates.MAX else rates.parse_rate(rate)
-            phases = [phase.model_copy(update={"rate": asked}) for phase in phases]
+            wanted = wanted.at_rate(rate)
         if count is not None:
-            phases[-1] = phases[-1].model_copy(update={"duration": None, "count": count})
+            wanted = wanted.up_to(count)
         server = {"version": self.version, "dialect": self.dialect}
         wanted = wanted.model_copy(
             update={
-                "phases": tuple(phases),
                 "seed": self.seed if seed is None else seed,
                 "server": wanted.server.model_copy(update=server),
             }
@@ -221,6 +217,8 @@ class CbServer:
         there.
         """
         found = self.compared(output, bound=bound, preset=preset, places=places)
+        if not found.total("sent"):
+            raise AssertionError(f"nothing was sent on {', '.join(bound)}: nothing to compare with")
         if not found.whole or found.total("duplicated"):
             raise AssertionError(_explained(found))
         return found
