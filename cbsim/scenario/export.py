@@ -8,6 +8,7 @@ from cbsim.scenario.corpus import BUNDLE
 from cbsim.wire import bundle
 from cbsim.wire.clock import epoch_seconds, from_filetime
 from cbsim.wire.message import (
+    EVENTS_EXCHANGE,
     JSON_TYPE,
     PROTOBUF_TYPE,
     RAW_EXCHANGE,
@@ -39,30 +40,39 @@ class Exporter:
 
         A raw event may wait for its bundle.
         """
+        if self._bundles:
+            return self._bundled(happenings, moments)
         names, keys, pieces, sensors = zip(*happenings, strict=True)
-        single = columns(
-            keys,
-            [JSON_TYPE if sensor is None else PROTOBUF_TYPE for sensor in sensors],
-            map(b"".join, pieces),
-            [(at // 10_000 - _UNIX) / 1000 for at in moments],
-        )
-        if not self._bundles:
-            return single, [*names], range(len(single))
-        messages, named, positions = [], [], []
-        for at, (message, sensor) in enumerate(zip(single, sensors, strict=True)):
+        types = [JSON_TYPE if sensor is None else PROTOBUF_TYPE for sensor in sensors]
+        single = columns(keys, types, map(b"".join, pieces), map(epoch_seconds, moments))
+        return single, [*names], range(len(single))
+
+    def _bundled(
+        self, happenings: Sequence[Happening], moments: Sequence[int]
+    ) -> tuple[list[Message], list[str], Sequence[int]]:
+        messages, names, positions = [], [], []
+        for at, (name, key, pieces, sensor) in enumerate(happenings):
             if sensor is None or self._single:
-                messages.append(message)
-                named.append(names[at])
+                kind = JSON_TYPE if sensor is None else PROTOBUF_TYPE
+                moment = epoch_seconds(moments[at])
+                messages.append(
+                    Message(EVENTS_EXCHANGE, key, kind, b"".join(pieces), timestamp=moment)
+                )
+                names.append(name)
                 positions.append(at)
             if sensor is not None:
-                _, events = self._open.setdefault(sensor.id, (sensor, []))
-                env = sensor.env
-                events.append(b"".join([piece for piece in pieces[at] if piece is not env]))
+                opened = self._open.get(sensor.id)
+                if opened is None:
+                    opened = self._open[sensor.id] = sensor, []
+                env, events = sensor.env, opened[1]
+                # Most events end with their environment.
+                bare = pieces[:-1] if pieces[-1] is env else [it for it in pieces if it is not env]
+                events.append(b"".join(bare))
                 if len(events) >= self._size:
                     messages.append(self._bundle(sensor.id, moments[at]))
-                    named.append(BUNDLE)
+                    names.append(BUNDLE)
                     positions.append(at)
-        return messages, named, positions
+        return messages, names, positions
 
     def rest(self, moment: int) -> Iterator[Message]:
         """The bundles that are not full yet."""
