@@ -11,9 +11,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from cbsim.catalog import (
     NOTIFICATIONS,
@@ -26,21 +23,16 @@ from cbsim.catalog import (
     Notification,
     RawEvent,
     Shape,
-    bytes_lengths,
     lookup,
-    notation,
 )
-from cbsim.wire.sensor_events_pb2 import DESCRIPTOR
+from cbsim.checks.raw_schema import EVENT, Schema, interface, raw_event
 
 __all__ = ["BASE", "Schema", "location", "schema_of", "schemas", "write"]
-
-Schema = dict[str, Any]
 
 BASE = "https://cbsim.invalid/schemas/"
 """What each `$id` starts with. The name resolves nowhere: every `$ref` is to a file beside it."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_EVENT = "CbEventMsg"
 _DIGITS = {
     (Kind.INTEGER, True): r"^\d+$",
     (Kind.INTEGER, False): r"^-?\d+$",
@@ -90,16 +82,13 @@ def _bodies() -> Iterator[tuple[str, Schema]]:
             yield f"{dialect}/{kind}.schema.json", _document(kind, dialect)
         for notification in NOTIFICATIONS.values():
             yield location(notification.name, dialect), _notification(notification, dialect)
-    yield f"raw/{_EVENT}.schema.json", _interface()
+    yield f"raw/{EVENT}.schema.json", interface()
     for event in RAW_EVENTS.values():
-        yield location(event.name, Dialect.OBSERVED), _raw_event(event)
+        yield location(event.name, Dialect.OBSERVED), raw_event(event)
 
 
 def _headed(path: str, body: Schema) -> Schema:
     return {"$schema": _DRAFT, "$id": BASE + path} | body
-
-
-# Notifications and their documents.
 
 
 def _notification(notification: Notification, dialect: Dialect) -> Schema:
@@ -343,114 +332,3 @@ def _example(domain: Domain, shapes: set[Shape]) -> object | None:
     if domain.kind is Kind.OBJECT:
         return example if Shape.OBJECT in shapes else None
     return example if Shape.STRING in shapes else [example]
-
-
-# Raw events.
-
-
-def _interface() -> Schema:
-    """Every message of the proto as a `$def`, CbEventMsg itself as the schema."""
-    messages = DESCRIPTOR.message_types_by_name
-    defs = {name: _message(one) for name, one in messages.items() if name != _EVENT}
-    return {
-        "title": _EVENT,
-        "description": "A raw event in protobuf's JSON mapping, with the field names of "
-        "proto/sensor_events.proto.",
-        "$comment": "wire: sensor_events.fields.json",
-    } | _message(messages[_EVENT]) | {"$defs": defs}  # fmt: skip
-
-
-def _message(descriptor: Descriptor) -> Schema:
-    properties: Schema = {}
-    required: list[str] = []
-    for field in descriptor.fields:
-        value = _proto_value(descriptor, field)
-        properties[field.name] = {"type": "array", "items": value} if _repeated(field) else value
-        if _needed(field):
-            required.append(field.name)
-    body: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return body | ({"required": required} if required else {})
-
-
-def _proto_value(message: Descriptor, field: FieldDescriptor) -> Schema:
-    if field.message_type is not None:
-        return {"$ref": f"#/$defs/{field.message_type.name}"}
-    if field.enum_type is not None:
-        return {"title": field.enum_type.name, "enum": [it.name for it in field.enum_type.values]}
-    if field.type == field.TYPE_BYTES:
-        return _bytes(bytes_lengths(message.name, field.name))
-    said = notation(field.name) if field.type not in (field.TYPE_STRING, field.TYPE_BOOL) else None
-    return _PROTO_TYPES[field.type] | ({"description": said} if said else {})
-
-
-_PROTO_TYPES: dict[int, Schema] = {
-    FieldDescriptor.TYPE_STRING: {"type": "string"},
-    FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
-    FieldDescriptor.TYPE_INT32: {
-        "title": "int32", "type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1,
-    },
-    FieldDescriptor.TYPE_UINT32: {
-        "title": "uint32", "type": "integer", "minimum": 0, "maximum": 2**32 - 1,
-    },
-    FieldDescriptor.TYPE_INT64: {
-        "title": "int64 as a string", "type": "string", "pattern": r"^-?\d{1,19}$",
-    },
-    FieldDescriptor.TYPE_UINT64: {
-        "title": "uint64 as a string", "type": "string", "pattern": r"^\d{1,20}$",
-    },
-}  # fmt: skip
-
-
-def _bytes(lengths: tuple[int, ...]) -> Schema:
-    body: Schema = {"type": "string", "contentEncoding": "base64"}
-    if not lengths:
-        return {"title": "bytes in base64"} | body | {"pattern": "^[A-Za-z0-9+/]*={0,2}$"}
-    forms = []
-    for length in lengths:
-        padding = -length % 3
-        digits = (length + 2) // 3 * 4 - padding
-        forms.append(f"[A-Za-z0-9+/]{{{digits}}}{'=' * padding}")
-    title = " or ".join(map(str, lengths)) + " bytes in base64"
-    pattern = f"^(?:{'|'.join(forms)})$" if len(forms) > 1 else f"^{forms[0]}$"
-    return {"title": title} | body | {"pattern": pattern}
-
-
-def _repeated(field: FieldDescriptor) -> bool:
-    # Newer releases of protobuf have the property, older ones only the label.
-    repeated = getattr(field, "is_repeated", None)
-    return bool(_label(field) == field.LABEL_REPEATED if repeated is None else repeated)
-
-
-def _needed(field: FieldDescriptor) -> bool:
-    needed = getattr(field, "is_required", None)
-    return bool(_label(field) == field.LABEL_REQUIRED if needed is None else needed)
-
-
-def _label(field: FieldDescriptor) -> object:
-    return getattr(field, "label", None)
-
-
-def _raw_event(event: RawEvent) -> Schema:
-    carriers = [
-        field.name
-        for field in DESCRIPTOR.message_types_by_name[_EVENT].fields
-        if field.name not in ("header", "strings", "env", "internalUse")
-    ]
-    properties: Schema = {name: False for name in carriers if name not in event.carries}
-    if event.created is not None:
-        properties["process"] = {
-            "properties": {"created": {"const": event.created}}, "required": ["created"],
-        }  # fmt: skip
-    for path in event.inner:
-        outer, _, inner = path.partition(".")
-        properties[outer] = {"required": [inner]}
-    body: Schema = {
-        "title": event.name,
-        "description": event.meaning,
-        "$comment": "wire: Routing keys",
-        "$ref": f"{_EVENT}.schema.json",
-        "properties": properties,
-    }
-    if len(event.carries) == 1:
-        return body | {"required": [*event.carries]}
-    return body | {"anyOf": [{"required": [name]} for name in event.carries]}
