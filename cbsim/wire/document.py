@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
+from types import MappingProxyType
 
 import orjson
 
 from cbsim.catalog import Dialect, Field, Kind, Notification, Shape
 
-__all__ = ["Facts", "Template", "structure", "text"]
+__all__ = ["Facts", "Fixed", "Template", "structure", "text"]
 
 Facts = Mapping[str, bytes]
 """Texts by field name. Objects come in the three shapes that `structure` gives. A family such as
@@ -38,10 +39,20 @@ def structure(name: str, value: Mapping[str, object]) -> dict[str, bytes]:
     }
 
 
+class Fixed:
+    """Facts that come together again and again: they are worth a template of their own."""
+
+    __slots__ = ("facts",)
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+
 class Template:
     """A notification or a document, as servers of one dialect write it.
 
-    A field is written when its facts are there the first time that the template is filled.
+    A field is written when its facts are there the first time that the template is filled; families
+    come last.
     """
 
     def __init__(
@@ -50,23 +61,30 @@ class Template:
     ) -> None:  # fmt: skip
         self._notification, self._fields, self._dialect = notification, tuple(fields), dialect
         self._constant: Facts = constant or {}
+        self._families = [field.name for field in self._fields if field.is_family]
         self._text = b""
         self._holes: Callable[[Facts], object] | None = None
 
-    def fresh(self) -> Template:
-        """The same, not filled yet."""
-        return Template(self._notification, self._fields, self._dialect, self._constant)
+    def fixed(self, more: Fixed) -> Template:
+        """The same, not filled yet, in which these facts are fixed as well."""
+        constant = {**self._constant, **more.facts}
+        return Template(self._notification, self._fields, self._dialect, constant)
 
-    def fill(self, facts: Facts) -> bytes:
-        """The JSON object."""
+    def fill(self, facts: Facts, members: Facts = MappingProxyType({})) -> bytes:
+        """The JSON object; `members` are of families."""
         if self._holes is None:
             self._compile(facts)
             assert self._holes is not None
-        return self._text % self._holes(facts)
+        text = self._text % self._holes(facts)
+        if members:
+            text += b"".join([members[name] for name in self._families if name in members])
+        return text + b"}"
 
     def _compile(self, facts: Facts) -> None:
         members, holes = [], []
         for field in self._fields:
+            if field.is_family:
+                continue
             shape = self._notification.shapes(field, self._dialect)[0]
             name = _fact(field, shape)
             if name in self._constant:
@@ -76,13 +94,9 @@ class Template:
                 holes.append(name)
             else:
                 continue
-            if field.is_family:
-                members.append(hole)
-            else:
-                before, behind = _around(field, shape)
-                comma = b"," if members else b""
-                members.append(comma + b'"%b":' % field.name.encode() + before + hole + behind)
-        self._text = b"{" + b"".join(members) + b"}"
+            before, behind = _around(field, shape)
+            members.append(b'"%b":' % field.name.encode() + before + hole + behind)
+        self._text = b"{" + b",".join(members)
         self._holes = itemgetter(*holes) if holes else lambda _: ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cbsim.wire.document import Fixed, structure
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -22,6 +23,9 @@ _SKIPS = {
     for first in (True, False)
     for first_in_group in (True, False)
 }
+
+
+_NO_ATTRIBUTES = structure("ioc_attr", {}) | {"ioc_attrs": b"{}"}
 
 
 class BinaryArrival(Story):
@@ -111,9 +115,8 @@ class BinaryArrival(Story):
         return self._found("watchlist.hit.binary", now)
 
     def _found(self, name: str, now: int) -> Happening:
-        said = facts.by_watchlist(self._watchlist)
-        said["md5"], said["docs"] = self._known["md5"], self._documented(name, now)
-        return self._teller.voice.say(name, now, said)
+        said = {"md5": self._known["md5"], "docs": self._documented(name, now)}
+        return self._teller.voice.say(name, now, said, facts.by_watchlist(self._watchlist))
 
     def _ingress(self, now: int) -> Happening:
         said = self._matched(self._feed, self._by_md5())
@@ -135,38 +138,38 @@ class BinaryArrival(Story):
         return self._teller.voice.say(name, now, said)
 
     def _matched(self, feed: Feed, report: Report) -> Known:
-        said = facts.feed_hit(feed, report, self._arrived.sensor, {"md5": self._known["md5"]})
-        said["ioc_attr"] = said["ioc_attr texts"] = said["ioc_attr json"] = b"{}"
-        said["ioc_attrs"] = b"{}"
+        said = facts.feed_hit(feed, report, self._arrived.sensor, _NO_ATTRIBUTES)
+        said["md5"] = self._known["md5"]
         return said
 
     def _query_alarm(self, now: int) -> Happening:
-        said = facts.by_watchlist(self._watchlist) | {"ioc_type": b"query"}
-        return self._alarm("alert.watchlist.hit.query.binary", now, said)
+        name = "alert.watchlist.hit.query.binary"
+        return self._alarm(name, now, {}, facts.alerts(name, 75, self._watchlist))
 
     def _ingress_alarm(self, now: int) -> Happening:
-        said = facts.by_feed(self._feed, self._by_md5())
-        return self._alarm("alert.watchlist.hit.ingress.binary", now, said)
+        name, report = "alert.watchlist.hit.ingress.binary", self._by_md5()
+        cause = facts.by_feed(self._feed, report)
+        return self._alarm(name, now, cause, facts.alerts(name, report.score))
 
-    def _alarm(self, name: str, now: int, cause: Known) -> Happening:
+    def _alarm(self, name: str, now: int, cause: Known, fixed: Fixed) -> Happening:
         arrived, teller = self._arrived, self._teller
-        said = facts.alert(name.removeprefix("alert."), arrived.sensor, now, 75, teller.rng)
-        said |= cause
-        said |= self._documented_facts()
-        said["digsig_result"] = arrived.binary.product.digsig.encode()
-        said["os_type"] = arrived.binary.os.encode()
-        said["observed_filename_total_count"], said["other_hostnames"] = b"1", b""
-        return teller.voice.say(name, now, said)
+        said = {
+            **facts.alert(arrived.sensor, now, teller.rng),
+            **cause,
+            **self._documented_facts(),
+            **facts.of_alerted(arrived.binary.product),
+        }
+        return teller.voice.say(name, now, said, fixed)
 
     def _documented(self, name: str, now: int, matched: Known | None = None) -> bytes:
         """The binary's document, with what a feed's report says of it."""
         arrived, teller = self._arrived, self._teller
         if matched is None and arrived.scored:
             matched = facts.scores(self._feed, self._by_md5(), now)
-        kind, known = facts.of_product(arrived.binary.product, teller.server.version)
-        known = known | self._documented_facts() | (matched or facts.NO_SCORES)
-        known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
-        return teller.voice.document(name, known, kind)
+        members = matched or {}
+        members["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        product = facts.of_product(arrived.binary.product, teller.server.version)
+        return teller.voice.document(name, self._documented_facts(), members, product)
 
     def _documented_facts(self) -> Known:
         if self._document is None:
@@ -177,5 +180,5 @@ class BinaryArrival(Story):
         return self._document
 
     def _by_md5(self) -> Report:
-        md5 = self._known["md5"].decode().lower()
+        md5 = self._arrived.binary.md5.hex()
         return Report(md5, "md5", md5, 16)

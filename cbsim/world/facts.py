@@ -8,23 +8,27 @@ from random import Random
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
 from cbsim.wire.clock import iso_time
-from cbsim.wire.document import text
+from cbsim.wire.document import Fixed, structure, text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
 from cbsim.world.process import Image, Process
 from cbsim.world.software import Binary, Product
 
 __all__ = [
-    "NO_SCORES",
     "Known",
     "alert",
+    "alerts",
     "binary_document",
     "by_feed",
     "by_report",
     "by_watchlist",
     "feed_hit",
+    "marked",
+    "of_alerted",
     "of_binary",
+    "of_call",
     "of_product",
+    "of_question",
     "of_sensor",
     "process_document",
     "scores",
@@ -37,8 +41,10 @@ Known = dict[str, bytes]
 
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
 _UNKNOWN = UNKNOWN_PARENT_MD5.encode()
-NO_SCORES: Known = {f"alliance_{what}_<feed>": b"" for what in ("score", "link", "data", "updated")}
-"""A document that no feed's report matched."""
+_ATTRIBUTES = (*structure("ioc_attr", {}),)
+_CALL = b'{"direction":"Outbound","protocol":"TCP","port":%b,"remote_port":%b,"local_port":%b,'
+_CALL += b'"remote_ip":"%b","local_ip":"%b"%b}'
+_CALL_IN_TEXTS = _CALL.replace(b":%b", b':"%b"')
 
 
 def segment_of(process: Process) -> int:
@@ -48,18 +54,25 @@ def segment_of(process: Process) -> int:
 
 
 def process_document(process: Process, version: ServerVersion, rng: Random) -> Known:
-    """A process as the data store holds it."""
+    """A process as the data store holds it, which stays the same until the process does more."""
+    state, stored = process.state, process.stored
+    if stored is None or stored[0] != state:
+        stored = process.stored = state, _of_process(process, version, rng)
+    return stored[1]
+
+
+def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     segment, digits = segment_of(process), version.segment_digits
     key, parent = process.key.encode(), process.parent
     assert parent is not None
     guid = parent.guid - (1 << 64 if parent.guid >> 63 else 0)
-    image, parent_image = _of_image(process.image), _of_image(parent.image)
-    known = _of_sensor_document(process.sensor) | image
+    parent_image = _of_image(parent.image)
+    known = _of_sensor_document(process.sensor) | _of_image(process.image)
     known["childproc_count"] = b"%d" % process.childproc_count
     known["cmdline"] = text(process.cmdline)
     known["crossproc_count"] = b"%d" % process.crossproc_count
     known["filemod_count"] = b"%d" % process.filemod_count
-    known["id"] = key
+    known["id"] = known["process_id"] = key
     known["last_update"] = iso_time(process.last_update).encode()
     known["modload_count"] = b"%d" % process.modload_count
     known["netconn_count"] = b"%d" % process.netconn_count
@@ -95,9 +108,12 @@ def _of_sensor_document(sensor: Sensor) -> Known:
 
 @lru_cache(maxsize=1024)
 def _of_image(image: Image) -> Known:
+    path, md5 = text(image.path), image.md5.encode()
     return {
-        "path": text(image.path),
-        "process_md5": image.md5.encode(),
+        "path": path,
+        "process_path": path,
+        "process_md5": md5,
+        "md5": md5,
         "process_name": text(image.name),
     }
 
@@ -116,8 +132,8 @@ def of_binary(binary: Binary) -> Known:
 
 
 @lru_cache(maxsize=1024)
-def of_product(product: Product, version: ServerVersion) -> tuple[frozenset[str], Known]:
-    """What the data store holds of every binary of a product, and which facts those are."""
+def of_product(product: Product, version: ServerVersion) -> Fixed:
+    """What the data store holds of every binary of a product."""
     code = DIGSIG_RESULTS[product.digsig]
     facts: Known = {
         "cb_version": b"%d" % version.document_version,
@@ -152,7 +168,18 @@ def of_product(product: Product, version: ServerVersion) -> tuple[frozenset[str]
                 "digsig_subject": text(product.company),
                 "digsig_prog_name": text(product.name),
             }
-    return frozenset(facts), facts
+    return Fixed(facts)
+
+
+@lru_cache(maxsize=1024)
+def of_alerted(product: Product) -> Known:
+    """What alerts say of every binary of a product."""
+    return {
+        "digsig_result": text(product.digsig),
+        "os_type": product.os.encode(),
+        "observed_filename_total_count": b"1",
+        "other_hostnames": b"",
+    }
 
 
 def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int) -> Known:
@@ -209,28 +236,54 @@ def of_sensor(sensor: Sensor) -> Known:
 
 def by_report(feed: Feed, report: Report) -> Known:
     """A feed's report that matched."""
-    return {
+    return _of_feed(feed) | {
         "report_id": text(report.id),
         "ioc_type": report.ioc_type.encode(),
         "ioc_value": text(report.ioc_value),
-        "feed_id": b"%d" % feed.id,
-        "feed_name": feed.name.encode(),
         "report_score": b"%d" % report.score,
     }
 
 
+@lru_cache(maxsize=64)
+def _of_feed(feed: Feed) -> Known:
+    return {"feed_id": b"%d" % feed.id, "feed_name": feed.name.encode()}
+
+
 def feed_hit(feed: Feed, report: Report, sensor: Sensor, attributes: Known) -> Known:
     """A feed's report matched what a sensor sent; `attributes` say more of how."""
-    return of_sensor(sensor) | by_report(feed, report) | attributes
+    return {**of_sensor(sensor), **by_report(feed, report), **attributes}
 
 
-def by_watchlist(watchlist: Watchlist) -> Known:
-    """A watchlist that matched."""
-    return _by_watchlist(watchlist).copy()
+@lru_cache(maxsize=256)
+def marked(name: str) -> Known:
+    """Where a query for a process by its name matched."""
+    highlights = {"highlights": [f"PREPREPRE{name}POSTPOSTPOST"]}
+    return structure("ioc_attr", highlights) | structure("ioc_attrs", highlights)
+
+
+@lru_cache(maxsize=256)
+def of_question(name: str) -> Known:
+    """An endpoint asked for the address of that name."""
+    return structure("ioc_attr", {"dns_name": name, "direction": "Outbound"})
+
+
+def of_call(host: str, address: str, port: int, local: str, local_port: int) -> Known:
+    """A process made a connection; `host` may be empty."""
+    remote = b"%d" % port
+    name = b',"dns_name":"%b"' % text(host) if host else b""
+    said = remote, remote, b"%d" % local_port, address.encode(), local.encode(), name
+    plain = _CALL % said
+    shapes = plain, _CALL_IN_TEXTS % said, text(plain.decode())
+    return dict(zip(_ATTRIBUTES, shapes, strict=True))
 
 
 @lru_cache(maxsize=64)
-def _by_watchlist(watchlist: Watchlist) -> Known:
+def by_watchlist(watchlist: Watchlist) -> Fixed:
+    """A watchlist that matched."""
+    return Fixed(_of_watchlist(watchlist))
+
+
+def _of_watchlist(watchlist: Watchlist) -> Known:
     return {
         "watchlist_id": b"%d" % watchlist.id,
         "watchlist_name": text(watchlist.name),
@@ -246,27 +299,31 @@ def by_feed(feed: Feed, report: Report) -> Known:
     }
 
 
-def alert(kind: str, sensor: Sensor, now: int, score: int, rng: Random) -> Known:
-    """What every alert says; `kind` is such as `watchlist.hit.query.process`."""
-    bits = rng.randbytes(16).hex()
-    said = of_sensor(sensor) | _of_alert(kind, score)
+def alert(sensor: Sensor, now: int, rng: Random) -> Known:
+    """What an alert says of its own, and of the sensor."""
+    bits = rng.getrandbits(128)
+    said = of_sensor(sensor).copy()
     said["created_time"] = iso_time(now).encode()
-    said["unique_id"] = (
-        f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}".encode()
-    )
+    said["unique_id"] = b"%08x-%04x-4%03x-a%03x-%012x" % (
+        bits >> 96, bits >> 80 & 0xFFFF, bits >> 68 & 0xFFF, bits >> 56 & 0xFFF,
+        bits & 0xFFFF_FFFF_FFFF,
+    )  # fmt: skip
     return said
 
 
 @lru_cache(maxsize=64)
-def _of_alert(kind: str, score: int) -> Known:
-    return {
+def alerts(name: str, score: int, watchlist: Watchlist | None = None) -> Fixed:
+    """What all alerts of that name and score say, whose cause may be a watchlist's query."""
+    facts = {
         "alert_severity": b"%r" % round(score * 0.675, 3),
-        "alert_type": kind.encode(),
-        "feed_id": b"-1",
-        "feed_name": b"My Watchlists",
+        "alert_type": name.removeprefix("alert.").encode(),
         "feed_rating": b"3.0",
         "ioc_confidence": b"0.5",
         "report_score": b"%d" % score,
         "sensor_criticality": b"3.0",
         "status": b"Unresolved",
     }
+    if watchlist is not None:
+        facts |= _of_watchlist(watchlist) | {"ioc_type": b"query"}
+        facts |= {"feed_id": b"-1", "feed_name": b"My Watchlists"}
+    return Fixed(facts)
