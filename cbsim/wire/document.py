@@ -62,8 +62,9 @@ class Template:
         self._notification, self._fields, self._dialect = notification, tuple(fields), dialect
         self._constant: Facts = constant or {}
         self._families = [field.name for field in self._fields if field.is_family]
-        self._text = b""
-        self._holes: Callable[[Facts], object] | None = None
+        self._pieces: list[bytes] = []
+        """The text: every second piece is a hole, the last is for families and the end."""
+        self._holes: Callable[[Facts], Iterable[bytes]] | None = None
 
     def fixed(self, more: Fixed) -> Template:
         """The same, not filled yet, in which these facts are fixed as well."""
@@ -75,29 +76,36 @@ class Template:
         if self._holes is None:
             self._compile(facts)
             assert self._holes is not None
-        text = self._text % self._holes(facts)
+        pieces = self._pieces
+        pieces[1:-1:2] = self._holes(facts)
+        pieces[-1] = b"}"
         if members:
-            text += b"".join([members[name] for name in self._families if name in members])
-        return text + b"}"
+            pieces[-1] = b"".join([members[it] for it in self._families if it in members]) + b"}"
+        return b"".join(pieces)
 
     def _compile(self, facts: Facts) -> None:
-        members, holes = [], []
+        holes: list[str] = []
+        pieces, comma = [b"{"], b""
         for field in self._fields:
             if field.is_family:
                 continue
             shape = self._notification.shapes(field, self._dialect)[0]
             name = _fact(field, shape)
-            if name in self._constant:
-                hole = self._constant[name].replace(b"%", b"%%")
-            elif name in facts:
-                hole = b"%b"
-                holes.append(name)
-            else:
+            if name not in self._constant and name not in facts:
                 continue
             before, behind = _around(field, shape)
-            members.append(b'"%b":' % field.name.encode() + before + hole + behind)
-        self._text = b"{" + b",".join(members)
-        self._holes = itemgetter(*holes) if holes else lambda _: ()
+            pieces[-1] += comma + b'"%b":' % field.name.encode() + before
+            if name in self._constant:
+                pieces[-1] += self._constant[name] + behind
+            else:
+                holes.append(name)
+                pieces += [b"", behind]
+            comma = b","
+        self._pieces = [*pieces, b""]
+        # Of a single name, itemgetter gives no tuple.
+        self._holes = (
+            itemgetter(*holes) if len(holes) > 1 else lambda it: [it[one] for one in holes]
+        )
 
 
 def _fact(field: Field, shape: Shape) -> str:

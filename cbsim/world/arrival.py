@@ -25,6 +25,13 @@ _SKIPS = {
 }
 
 
+_QUERIES = {
+    executable: Report(title, "query", f"cb.urlver=1&q=is_executable_image%3A{wanted}", 50)
+    for executable, title, wanted in (
+        (True, "Newly Arrived Executables", "true"),
+        (False, "Newly Loaded Modules", "false"),
+    )
+}
 _NO_ATTRIBUTES = structure("ioc_attr", {}) | {"ioc_attrs": b"{}"}
 
 
@@ -126,10 +133,7 @@ class BinaryArrival(Story):
         return self._fed("feed.storage.hit.binary", now, self._feed, self._by_md5())
 
     def _queried(self, now: int) -> Happening:
-        executable = self._arrived.binary.product.executable
-        title = "Newly Arrived Executables" if executable else "Newly Loaded Modules"
-        wanted = f"cb.urlver=1&q=is_executable_image%3A{str(executable).lower()}"
-        report = Report(title, "query", wanted, 50)
+        report = _QUERIES[self._arrived.binary.product.executable]
         return self._fed("feed.query.hit.binary", now, self._teller.feed("query"), report)
 
     def _fed(self, name: str, now: int, feed: Feed, report: Report) -> Happening:

@@ -7,7 +7,7 @@ from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
-from cbsim.wire.clock import iso_time
+from cbsim.wire.clock import iso_bytes
 from cbsim.wire.document import Fixed, structure, text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
@@ -73,13 +73,13 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     known["crossproc_count"] = b"%d" % process.crossproc_count
     known["filemod_count"] = b"%d" % process.filemod_count
     known["id"] = known["process_id"] = key
-    known["last_update"] = iso_time(process.last_update).encode()
+    known["last_update"] = iso_bytes(process.last_update)
     known["modload_count"] = b"%d" % process.modload_count
     known["netconn_count"] = b"%d" % process.netconn_count
     known["process_pid"] = b"%d" % process.pid
     known["regmod_count"] = b"%d" % process.regmod_count
     known["segment_id"] = b"%d" % segment
-    known["start"] = iso_time(process.create_time).encode()
+    known["start"] = iso_bytes(process.create_time)
     known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
     known["username"] = text(process.user.account)
     known["parent_id"] = b"%d" % guid
@@ -184,11 +184,10 @@ def of_alerted(product: Product) -> Known:
 
 def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int) -> Known:
     """A binary as the data store holds it, but for its product; `first_seen` is a FILETIME."""
-    seen, size = iso_time(first_seen).encode(), b"%d" % binary.size
+    seen, size = iso_bytes(first_seen), b"%d" % binary.size
     facts = {
+        **_of_endpoint(sensor),
         "copied_mod_len": size,
-        "endpoint": text(f"{sensor.hostname}|{sensor.id}"),
-        "group": text(sensor.group),
         "host_count": b"%d" % hosts,
         "last_seen": seen,
         "md5": binary.hex.encode(),
@@ -204,20 +203,36 @@ def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int)
     return facts
 
 
+@lru_cache(maxsize=1024)
+def _of_endpoint(sensor: Sensor) -> Known:
+    return {"endpoint": text(f"{sensor.hostname}|{sensor.id}"), "group": text(sensor.group)}
+
+
 def scores(feed: Feed, report: Report, now: int) -> Known:
     """The members a document gets once a feed's report matched it."""
-    name = feed.name.encode()
+    score, link, data, updated = _of_scores(feed)
     return {
-        "alliance_score_<feed>": b',"alliance_score_%b":%d' % (name, report.score),
-        "alliance_link_<feed>": b',"alliance_link_%b":"https://%b.example.com/"' % (name, name),
-        "alliance_data_<feed>": b',"alliance_data_%b":["%b"]' % (name, text(report.id)),
-        "alliance_updated_<feed>": b',"alliance_updated_%b":"%b"' % (name, iso_time(now).encode()),
+        "alliance_score_<feed>": score % report.score,
+        "alliance_link_<feed>": link,
+        "alliance_data_<feed>": data % text(report.id),
+        "alliance_updated_<feed>": updated % iso_bytes(now),
     }
+
+
+@lru_cache(maxsize=64)
+def _of_scores(feed: Feed) -> tuple[bytes, bytes, bytes, bytes]:
+    name = feed.name.encode()
+    return (
+        b',"alliance_score_%b":%%d' % name,
+        b',"alliance_link_%b":"https://%b.example.com/"' % (name, name),
+        b',"alliance_data_%b":["%%b"]' % name,
+        b',"alliance_updated_%b":"%%b"' % name,
+    )
 
 
 def watchlist_member(watchlist: Watchlist, now: int) -> bytes:
     """The member that says when a watchlist's query found a document."""
-    return b',"watchlist_%d":"%b"' % (watchlist.id, iso_time(now).encode())
+    return b',"watchlist_%d":"%b"' % (watchlist.id, iso_bytes(now))
 
 
 @lru_cache(maxsize=1024)
@@ -234,19 +249,17 @@ def of_sensor(sensor: Sensor) -> Known:
     }
 
 
+@lru_cache(maxsize=256)
 def by_report(feed: Feed, report: Report) -> Known:
     """A feed's report that matched."""
-    return _of_feed(feed) | {
+    return {
+        "feed_id": b"%d" % feed.id,
+        "feed_name": feed.name.encode(),
         "report_id": text(report.id),
         "ioc_type": report.ioc_type.encode(),
         "ioc_value": text(report.ioc_value),
         "report_score": b"%d" % report.score,
     }
-
-
-@lru_cache(maxsize=64)
-def _of_feed(feed: Feed) -> Known:
-    return {"feed_id": b"%d" % feed.id, "feed_name": feed.name.encode()}
 
 
 def feed_hit(feed: Feed, report: Report, sensor: Sensor, attributes: Known) -> Known:
@@ -303,7 +316,7 @@ def alert(sensor: Sensor, now: int, rng: Random) -> Known:
     """What an alert says of its own, and of the sensor."""
     bits = rng.getrandbits(128)
     said = of_sensor(sensor).copy()
-    said["created_time"] = iso_time(now).encode()
+    said["created_time"] = iso_bytes(now)
     said["unique_id"] = b"%08x-%04x-4%03x-a%03x-%012x" % (
         bits >> 96, bits >> 80 & 0xFFFF, bits >> 68 & 0xFFF, bits >> 56 & 0xFFF,
         bits & 0xFFFF_FFFF_FFFF,

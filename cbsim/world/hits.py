@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
-from cbsim.wire.clock import TICKS, iso_time
+from cbsim.wire.clock import TICKS, iso_bytes
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -142,9 +143,7 @@ class Search(Story):
 
     def _queried(self, now: int) -> Happening:
         name, process = "feed.query.hit.process", self._process
-        # A query feed's report is known by what it looks for, so it reads the same every time.
-        query = f"cb.urlver=1&q=process_name%3A{process.image.name}"
-        report = Report(f"{process.image.name}_proc", "query", query, 75)
+        report = _query_for(process.image.name)
         said = facts.feed_hit(self._feed, report, process.sensor, facts.marked(process.image.name))
         said["process_id"] = process.key.encode()
         said["segment_id"] = b"%d" % facts.segment_of(process)
@@ -159,6 +158,12 @@ class Search(Story):
             **facts.alert(process.sensor, now, teller.rng),
         }
         return teller.voice.say(name, now, said, facts.alerts(name, 75, self._watchlist))
+
+
+@lru_cache(maxsize=256)
+def _query_for(name: str) -> Report:
+    # A query feed's report is known by what it looks for, so it reads the same every time.
+    return Report(f"{name}_proc", "query", f"cb.urlver=1&q=process_name%3A{name}", 75)
 
 
 class HostHit(Story):
@@ -214,6 +219,6 @@ class Synchronization(Story):
             "feed_id": b"%d" % self._feed.id,
             "feed_name": self._feed.name.encode(),
             "scan_start_time": b"null" if teller.rng.random() < 0.25 else seconds(now),
-            "feed_update_time": iso_time(now).encode(),
+            "feed_update_time": iso_bytes(now),
         }
         return teller.voice.say("feed.synchronized", now, said)
