@@ -89,8 +89,7 @@ class BinaryArrival(Story):
         """What messages about the arrival say, made when the first of them is."""
         if self._facts is None:
             arrived = self._arrived
-            self._facts = facts.of_sensor(arrived.sensor) | facts.of_binary(arrived.binary)
-            self._facts["scores"] = b"{}"
+            self._facts = facts.of_arrival(arrived.binary, arrived.sensor)
             if arrived.scored:
                 self._facts["scores"] = b'{"alliance_score_%b":16}' % self._feed.name.encode()
         return self._facts
@@ -113,7 +112,8 @@ class BinaryArrival(Story):
         return self._teller.voice.say("binaryinfo.group.observed", now, self._known)
 
     def _stored(self, now: int) -> Happening:
-        return self._teller.voice.say("binarystore.file.added", now, self._known)
+        said = facts.of_copy(self._arrived.binary)
+        return self._teller.voice.say("binarystore.file.added", now, said)
 
     def _storage(self, now: int) -> Happening:
         return self._found("watchlist.storage.hit.binary", now)

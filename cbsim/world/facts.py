@@ -25,8 +25,9 @@ __all__ = [
     "feed_hit",
     "marked",
     "of_alerted",
-    "of_binary",
+    "of_arrival",
     "of_call",
+    "of_copy",
     "of_product",
     "of_question",
     "of_sensor",
@@ -118,16 +119,22 @@ def _of_image(image: Image) -> Known:
     }
 
 
-def of_binary(binary: Binary) -> Known:
-    """A binary as messages about its arrival know it."""
-    md5, size = binary.hex.encode(), b"%d" % binary.size
+def of_arrival(binary: Binary, sensor: Sensor) -> Known:
+    """A binary that came to an endpoint; no feed knows it."""
+    known = of_sensor(sensor).copy()
+    known["md5"], known["scores"], known["watchlists"] = binary.hex.encode(), b"{}", b"{}"
+    return known
+
+
+def of_copy(binary: Binary) -> Known:
+    """The server's own copy of a binary."""
+    md5, size = binary.hex.encode(), binary.size
     return {
         "md5": md5,
-        "size": size,
-        "compressed_size": b"%d" % (binary.size * 2 // 5 + 120),
+        "size": b"%d" % size,
+        "compressed_size": b"%d" % (size * 2 // 5 + 120),
         "file_path": b"/var/cb/data/modulestore/%b/%b/%b.zip" % (md5[:3], md5[3:6], md5),
         "node_id": b"0",
-        "watchlists": b"{}",
     }
 
 
