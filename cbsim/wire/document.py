@@ -7,6 +7,7 @@ what stands between its quotes. The shape a server and dialect give a field is a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -69,7 +70,21 @@ class Template:
     def fixed(self, more: Fixed) -> Template:
         """The same, not filled yet, in which these facts are fixed as well."""
         constant = {**self._constant, **more.facts}
-        return Template(self._notification, self._fields, self._dialect, constant)
+        made = Template(self._notification, self._fields, self._dialect, constant)
+        made._members = self._members
+        return made
+
+    @cached_property
+    def _members(self) -> list[tuple[str, bytes, bytes]]:
+        """For each field that is no family: its fact, and what stands before and behind it."""
+        members = []
+        for field in self._fields:
+            if not field.is_family:
+                shape = self._notification.shapes(field, self._dialect)[0]
+                before, behind = _around(field, shape)
+                before = b'"%b":' % field.name.encode() + before
+                members.append((_fact(field, shape), before, behind))
+        return members
 
     def fill(self, facts: Facts, members: Facts = MappingProxyType({})) -> bytes:
         """The JSON object; `members` are of families."""
@@ -86,15 +101,10 @@ class Template:
     def _compile(self, facts: Facts) -> None:
         holes: list[str] = []
         pieces, comma = [b"{"], b""
-        for field in self._fields:
-            if field.is_family:
-                continue
-            shape = self._notification.shapes(field, self._dialect)[0]
-            name = _fact(field, shape)
+        for name, before, behind in self._members:
             if name not in self._constant and name not in facts:
                 continue
-            before, behind = _around(field, shape)
-            pieces[-1] += comma + b'"%b":' % field.name.encode() + before
+            pieces[-1] += comma + before
             if name in self._constant:
                 pieces[-1] += self._constant[name] + behind
             else:

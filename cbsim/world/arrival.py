@@ -43,6 +43,7 @@ class BinaryArrival(Story):
         "_document",
         "_facts",
         "_feed",
+        "_report",
         "_started",
         "_teller",
         "_watchlist",
@@ -56,6 +57,7 @@ class BinaryArrival(Story):
         binary = arrived.binary
         self._facts: Known | None = None
         self._document: Known | None = None
+        self._report: Report | None = None
         name = "Newly Arrived Executables" if binary.product.executable else "Newly Loaded Modules"
         if binary.product.digsig == "Unsigned":
             name = "Unsigned binaries"
@@ -184,5 +186,7 @@ class BinaryArrival(Story):
         return self._document
 
     def _by_md5(self) -> Report:
-        md5 = self._arrived.binary.md5.hex()
-        return Report(md5, "md5", md5, 16)
+        if self._report is None:
+            md5 = self._arrived.binary.md5.hex()
+            self._report = Report(md5, "md5", md5, 16)
+        return self._report

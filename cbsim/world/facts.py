@@ -256,7 +256,7 @@ def of_sensor(sensor: Sensor) -> Known:
     }
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def by_report(feed: Feed, report: Report) -> Known:
     """A feed's report that matched."""
     return {
