@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cbsim.wire.document import Fixed, structure
 from cbsim.wire.event import varint
 from cbsim.world import facts
@@ -12,6 +14,7 @@ from cbsim.world.facts import Known
 from cbsim.world.happening import Happening
 from cbsim.world.hits import Teller, ticks
 from cbsim.world.server import Latency
+from cbsim.world.software import Product
 
 __all__ = ["BinaryArrival"]
 
@@ -54,14 +57,10 @@ class BinaryArrival(Story):
         self._teller, self._arrived, self._started = teller, arrived, now
         self.skips = _SKIPS[arrived.first, arrived.first_in_group]
         self._feed = teller.feed("md5")
-        binary = arrived.binary
         self._facts: Known | None = None
         self._document: Known | None = None
         self._report: Report | None = None
-        name = "Newly Arrived Executables" if binary.product.executable else "Newly Loaded Modules"
-        if binary.product.digsig == "Unsigned":
-            name = "Unsigned binaries"
-        self._watchlist = teller.estate.watchlist(name)
+        self._watchlist = teller.estate.watchlist(_looked_for(arrived.binary.product))
 
     @staticmethod
     def steps(latency: Latency) -> Step:
@@ -190,3 +189,11 @@ class BinaryArrival(Story):
             md5 = self._arrived.binary.md5.hex()
             self._report = Report(md5, "md5", md5, 16)
         return self._report
+
+
+@lru_cache(maxsize=1024)
+def _looked_for(product: Product) -> str:
+    """The name of the watchlist that finds a product's binaries."""
+    if product.digsig == "Unsigned":
+        return "Unsigned binaries"
+    return "Newly Arrived Executables" if product.executable else "Newly Loaded Modules"
