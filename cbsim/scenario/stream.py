@@ -122,8 +122,8 @@ class Stream:
                     _inject(world, pending.pop(0), moment)
                 cut = bisect_left(ats, pending[0].at) if pending else len(ats)
                 dues, ats = [began + at for at in ats[:cut]], ats[cut:]
-                origin = self._origin
-                moments = [origin + int(due * TICKS) for due in dues]
+                origin, ticks = self._origin, float(TICKS)
+                moments = [origin + int(due * ticks) for due in dues]
                 sent, names, positions = make(moments)
                 if ends is None:
                     self._began = dues[-1]

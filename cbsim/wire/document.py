@@ -7,13 +7,15 @@ what stands between its quotes. The shape a server and dialect give a field is a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from operator import itemgetter
+from types import MappingProxyType
 
 import orjson
 
 from cbsim.catalog import Dialect, Field, Kind, Notification, Shape
 
-__all__ = ["Facts", "Template", "structure", "text"]
+__all__ = ["Facts", "Fixed", "Template", "structure", "text"]
 
 Facts = Mapping[str, bytes]
 """Texts by field name. Objects come in the three shapes that `structure` gives. A family such as
@@ -38,10 +40,20 @@ def structure(name: str, value: Mapping[str, object]) -> dict[str, bytes]:
     }
 
 
+class Fixed:
+    """Facts that come together again and again: they are worth a template of their own."""
+
+    __slots__ = ("facts",)
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+
 class Template:
     """A notification or a document, as servers of one dialect write it.
 
-    A field is written when its facts are there the first time that the template is filled.
+    A field is written when its facts are there the first time that the template is filled; families
+    come last.
     """
 
     def __init__(
@@ -50,40 +62,60 @@ class Template:
     ) -> None:  # fmt: skip
         self._notification, self._fields, self._dialect = notification, tuple(fields), dialect
         self._constant: Facts = constant or {}
-        self._text = b""
-        self._holes: Callable[[Facts], object] | None = None
+        self._families = [field.name for field in self._fields if field.is_family]
+        self._pieces: list[bytes] = []
+        """The text: every second piece is a hole, the last is for families and the end."""
+        self._holes: Callable[[Facts], Iterable[bytes]] | None = None
 
-    def fresh(self) -> Template:
-        """The same, not filled yet."""
-        return Template(self._notification, self._fields, self._dialect, self._constant)
+    def fixed(self, more: Fixed) -> Template:
+        """The same, not filled yet, in which these facts are fixed as well."""
+        constant = {**self._constant, **more.facts}
+        made = Template(self._notification, self._fields, self._dialect, constant)
+        made._members = self._members
+        return made
 
-    def fill(self, facts: Facts) -> bytes:
-        """The JSON object."""
+    @cached_property
+    def _members(self) -> list[tuple[str, bytes, bytes]]:
+        """For each field that is no family: its fact, and what stands before and behind it."""
+        members = []
+        for field in self._fields:
+            if not field.is_family:
+                shape = self._notification.shapes(field, self._dialect)[0]
+                before, behind = _around(field, shape)
+                before = b'"%b":' % field.name.encode() + before
+                members.append((_fact(field, shape), before, behind))
+        return members
+
+    def fill(self, facts: Facts, members: Facts = MappingProxyType({})) -> bytes:
+        """The JSON object; `members` are of families."""
         if self._holes is None:
             self._compile(facts)
             assert self._holes is not None
-        return self._text % self._holes(facts)
+        pieces = self._pieces
+        pieces[1:-1:2] = self._holes(facts)
+        pieces[-1] = b"}"
+        if members:
+            pieces[-1] = b"".join([members[it] for it in self._families if it in members]) + b"}"
+        return b"".join(pieces)
 
     def _compile(self, facts: Facts) -> None:
-        members, holes = [], []
-        for field in self._fields:
-            shape = self._notification.shapes(field, self._dialect)[0]
-            name = _fact(field, shape)
-            if name in self._constant:
-                hole = self._constant[name].replace(b"%", b"%%")
-            elif name in facts:
-                hole = b"%b"
-                holes.append(name)
-            else:
+        holes: list[str] = []
+        pieces, comma = [b"{"], b""
+        for name, before, behind in self._members:
+            if name not in self._constant and name not in facts:
                 continue
-            if field.is_family:
-                members.append(hole)
+            pieces[-1] += comma + before
+            if name in self._constant:
+                pieces[-1] += self._constant[name] + behind
             else:
-                before, behind = _around(field, shape)
-                comma = b"," if members else b""
-                members.append(comma + b'"%b":' % field.name.encode() + before + hole + behind)
-        self._text = b"{" + b"".join(members) + b"}"
-        self._holes = itemgetter(*holes) if holes else lambda _: ()
+                holes.append(name)
+                pieces += [b"", behind]
+            comma = b","
+        self._pieces = [*pieces, b""]
+        # Of a single name, itemgetter gives no tuple.
+        self._holes = (
+            itemgetter(*holes) if len(holes) > 1 else lambda it: [it[one] for one in holes]
+        )
 
 
 def _fact(field: Field, shape: Shape) -> str:

@@ -41,10 +41,14 @@ class Step:
     """What this step changes for the story, told or in silence."""
 
 
+_Queue = deque[tuple[int, Step, Story]]
+"""Steps that wait, each until a moment."""
+
+
 class _Plan(NamedTuple):
     """What follows from a step at once, for stories that skip the same steps."""
 
-    waits: tuple[tuple[deque[tuple[int, Step, Story]], int, Step], ...]
+    waits: tuple[tuple[_Queue, int, Step], ...]
     """The published steps to come: where each waits, for how many ticks, and the step."""
     silent: tuple[Callable[[Any], None], ...]
     """What happens on the way to them in silence."""
@@ -65,7 +69,11 @@ class Agenda:
         for first in stories:
             self._chart(first, ())
         names = sorted({name for line in self._lines.values() for name in line})
-        self._queues: dict[str, deque[tuple[int, Step, Story]]] = {name: deque() for name in names}
+        self._queues: dict[str, _Queue] = {name: deque() for name in names}
+        self._ways = {
+            name: [self._queues[other] for other in line] for name, line in self._lines.items()
+        }
+        """The queues of those."""
         self._plans: dict[tuple[tuple[Step, ...], frozenset[str]], _Plan] = {}
         self.urgent: deque[Callable[[int, bytes], Happening]] = deque()
         """What comes next, before anything else; each is given the moment and its varint."""
@@ -76,7 +84,8 @@ class Agenda:
 
     def tell(self, first: Step, story: Story, now: int) -> Happening:
         """Begin a story with its first step, which is sent at once."""
-        first.happens(story)
+        if first.happens is not _nothing:
+            first.happens(story)
         if first.then:
             self._release(first.then, story, now)
         return first.write(story, now)
@@ -97,15 +106,23 @@ class Agenda:
         queue = self._queues.get(name)
         return bool(queue) and queue[0][0] <= now  # type: ignore[index]
 
+    def taken(self, name: str, now: int) -> Happening | None:
+        """Send the first message of that name, if one is due."""
+        queue = self._queues.get(name)
+        if not queue or queue[0][0] > now:
+            return None
+        return self.take(name, now)
+
     def take(self, name: str, now: int) -> Happening:
         """Send the first message of that name, due or not; what follows from it is released."""
+        if self.wanted[name]:
+            self.wanted[name] -= 1
         _, step, story = self._queues[name].popleft()
         return self.tell(step, story, now)
 
     def on_the_way(self, name: str) -> int:
         """How many steps wait from which one of that name will follow, or which are one."""
-        queues = self._queues
-        return sum([len(queues[other]) for other in self._lines[name]])
+        return sum(map(len, self._ways[name]))
 
     def toward(self, name: str, now: int, *, due: bool = True) -> str | None:
         """The name of a waiting step from which one of that name will follow."""
@@ -133,7 +150,7 @@ class Agenda:
             self._chart(follower, line)
 
     def _planned(self, steps: tuple[Step, ...], skips: frozenset[str]) -> _Plan:
-        waits: list[tuple[deque[tuple[int, Step, Story]], int, Step]] = []
+        waits: list[tuple[_Queue, int, Step]] = []
         silent: list[Callable[[Any], None]] = []
         for step in steps:
             if step.name not in skips:

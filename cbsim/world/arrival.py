@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from cbsim.wire.document import Fixed, structure
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -11,6 +14,7 @@ from cbsim.world.facts import Known
 from cbsim.world.happening import Happening
 from cbsim.world.hits import Teller, ticks
 from cbsim.world.server import Latency
+from cbsim.world.software import Product
 
 __all__ = ["BinaryArrival"]
 
@@ -24,6 +28,16 @@ _SKIPS = {
 }
 
 
+_QUERIES = {
+    executable: Report(title, "query", f"cb.urlver=1&q=is_executable_image%3A{wanted}", 50)
+    for executable, title, wanted in (
+        (True, "Newly Arrived Executables", "true"),
+        (False, "Newly Loaded Modules", "false"),
+    )
+}
+_NO_ATTRIBUTES = structure("ioc_attr", {}) | {"ioc_attrs": b"{}"}
+
+
 class BinaryArrival(Story):
     """Told from the sensor's own event to the alerts."""
 
@@ -32,6 +46,7 @@ class BinaryArrival(Story):
         "_document",
         "_facts",
         "_feed",
+        "_report",
         "_started",
         "_teller",
         "_watchlist",
@@ -42,13 +57,10 @@ class BinaryArrival(Story):
         self._teller, self._arrived, self._started = teller, arrived, now
         self.skips = _SKIPS[arrived.first, arrived.first_in_group]
         self._feed = teller.feed("md5")
-        binary = arrived.binary
         self._facts: Known | None = None
         self._document: Known | None = None
-        name = "Newly Arrived Executables" if binary.product.executable else "Newly Loaded Modules"
-        if binary.product.digsig == "Unsigned":
-            name = "Unsigned binaries"
-        self._watchlist = teller.estate.watchlist(name)
+        self._report: Report | None = None
+        self._watchlist = teller.estate.watchlist(_looked_for(arrived.binary.product))
 
     @staticmethod
     def steps(latency: Latency) -> Step:
@@ -78,8 +90,7 @@ class BinaryArrival(Story):
         """What messages about the arrival say, made when the first of them is."""
         if self._facts is None:
             arrived = self._arrived
-            self._facts = facts.of_sensor(arrived.sensor) | facts.of_binary(arrived.binary)
-            self._facts["scores"] = b"{}"
+            self._facts = facts.of_arrival(arrived.binary, arrived.sensor)
             if arrived.scored:
                 self._facts["scores"] = b'{"alliance_score_%b":16}' % self._feed.name.encode()
         return self._facts
@@ -102,7 +113,8 @@ class BinaryArrival(Story):
         return self._teller.voice.say("binaryinfo.group.observed", now, self._known)
 
     def _stored(self, now: int) -> Happening:
-        return self._teller.voice.say("binarystore.file.added", now, self._known)
+        said = facts.of_copy(self._arrived.binary)
+        return self._teller.voice.say("binarystore.file.added", now, said)
 
     def _storage(self, now: int) -> Happening:
         return self._found("watchlist.storage.hit.binary", now)
@@ -111,9 +123,8 @@ class BinaryArrival(Story):
         return self._found("watchlist.hit.binary", now)
 
     def _found(self, name: str, now: int) -> Happening:
-        said = facts.by_watchlist(self._watchlist)
-        said["md5"], said["docs"] = self._known["md5"], self._documented(name, now)
-        return self._teller.voice.say(name, now, said)
+        said = {"md5": self._known["md5"], "docs": self._documented(name, now)}
+        return self._teller.voice.say(name, now, said, facts.by_watchlist(self._watchlist))
 
     def _ingress(self, now: int) -> Happening:
         said = self._matched(self._feed, self._by_md5())
@@ -123,10 +134,7 @@ class BinaryArrival(Story):
         return self._fed("feed.storage.hit.binary", now, self._feed, self._by_md5())
 
     def _queried(self, now: int) -> Happening:
-        executable = self._arrived.binary.product.executable
-        title = "Newly Arrived Executables" if executable else "Newly Loaded Modules"
-        wanted = f"cb.urlver=1&q=is_executable_image%3A{str(executable).lower()}"
-        report = Report(title, "query", wanted, 50)
+        report = _QUERIES[self._arrived.binary.product.executable]
         return self._fed("feed.query.hit.binary", now, self._teller.feed("query"), report)
 
     def _fed(self, name: str, now: int, feed: Feed, report: Report) -> Happening:
@@ -135,38 +143,38 @@ class BinaryArrival(Story):
         return self._teller.voice.say(name, now, said)
 
     def _matched(self, feed: Feed, report: Report) -> Known:
-        said = facts.feed_hit(feed, report, self._arrived.sensor, {"md5": self._known["md5"]})
-        said["ioc_attr"] = said["ioc_attr texts"] = said["ioc_attr json"] = b"{}"
-        said["ioc_attrs"] = b"{}"
+        said = facts.feed_hit(feed, report, self._arrived.sensor, _NO_ATTRIBUTES)
+        said["md5"] = self._known["md5"]
         return said
 
     def _query_alarm(self, now: int) -> Happening:
-        said = facts.by_watchlist(self._watchlist) | {"ioc_type": b"query"}
-        return self._alarm("alert.watchlist.hit.query.binary", now, said)
+        name = "alert.watchlist.hit.query.binary"
+        return self._alarm(name, now, {}, facts.alerts(name, 75, self._watchlist))
 
     def _ingress_alarm(self, now: int) -> Happening:
-        said = facts.by_feed(self._feed, self._by_md5())
-        return self._alarm("alert.watchlist.hit.ingress.binary", now, said)
+        name, report = "alert.watchlist.hit.ingress.binary", self._by_md5()
+        cause = facts.by_feed(self._feed, report)
+        return self._alarm(name, now, cause, facts.alerts(name, report.score))
 
-    def _alarm(self, name: str, now: int, cause: Known) -> Happening:
+    def _alarm(self, name: str, now: int, cause: Known, fixed: Fixed) -> Happening:
         arrived, teller = self._arrived, self._teller
-        said = facts.alert(name.removeprefix("alert."), arrived.sensor, now, 75, teller.rng)
-        said |= cause
-        said |= self._documented_facts()
-        said["digsig_result"] = arrived.binary.product.digsig.encode()
-        said["os_type"] = arrived.binary.os.encode()
-        said["observed_filename_total_count"], said["other_hostnames"] = b"1", b""
-        return teller.voice.say(name, now, said)
+        said = {
+            **facts.alert(arrived.sensor, now, teller.rng),
+            **cause,
+            **self._documented_facts(),
+            **facts.of_alerted(arrived.binary.product),
+        }
+        return teller.voice.say(name, now, said, fixed)
 
     def _documented(self, name: str, now: int, matched: Known | None = None) -> bytes:
         """The binary's document, with what a feed's report says of it."""
         arrived, teller = self._arrived, self._teller
         if matched is None and arrived.scored:
             matched = facts.scores(self._feed, self._by_md5(), now)
-        kind, known = facts.of_product(arrived.binary.product, teller.server.version)
-        known = known | self._documented_facts() | (matched or facts.NO_SCORES)
-        known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
-        return teller.voice.document(name, known, kind)
+        members = matched or {}
+        members["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        product = facts.of_product(arrived.binary.product, teller.server.version)
+        return teller.voice.document(name, self._documented_facts(), members, product)
 
     def _documented_facts(self) -> Known:
         if self._document is None:
@@ -177,5 +185,15 @@ class BinaryArrival(Story):
         return self._document
 
     def _by_md5(self) -> Report:
-        md5 = self._known["md5"].decode().lower()
-        return Report(md5, "md5", md5, 16)
+        if self._report is None:
+            md5 = self._arrived.binary.md5.hex()
+            self._report = Report(md5, "md5", md5, 16)
+        return self._report
+
+
+@lru_cache(maxsize=1024)
+def _looked_for(product: Product) -> str:
+    """The name of the watchlist that finds a product's binaries."""
+    if product.digsig == "Unsigned":
+        return "Unsigned binaries"
+    return "Newly Arrived Executables" if product.executable else "Newly Loaded Modules"

@@ -55,6 +55,7 @@ class Arrivals:
     def __init__(self, estate: Estate, rng: Random) -> None:
         self._estate, self._rng = estate, rng
         self._number = _NEW
+        self._narrow = 1 / max(estate.size.spread - 1, 1e-9)
         self._alike = {
             os: [sensor for sensor in estate.sensors if sensor.os == os] for os in estate.systems
         }
@@ -72,8 +73,7 @@ class Arrivals:
             spread, ready[at] = ready[at], ready[-1]
             ready.pop()
         else:
-            reach = self._estate.size.spread
-            spread = self._new(1 + int(rng.expovariate(1 / max(reach - 1, 1e-9))))
+            spread = self._new(1 + int(rng.expovariate(self._narrow)))
         sensor = spread.sensors.pop()
         spread.hosts += 1
         first = new_group = spread.hosts == 1

@@ -71,7 +71,7 @@ class Sensor:
     """The `env` field of its events, once one was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """A threat report: its id and one IOC."""
 
@@ -81,7 +81,7 @@ class Report:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Feed:
     """A feed and its reports."""
 
@@ -91,7 +91,7 @@ class Feed:
     reports: tuple[Report, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Watchlist:
     """A saved query over processes or binaries."""
 

@@ -7,24 +7,29 @@ from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
-from cbsim.wire.clock import iso_time
-from cbsim.wire.document import text
+from cbsim.wire.clock import iso_bytes
+from cbsim.wire.document import Fixed, structure, text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
 from cbsim.world.process import Image, Process
 from cbsim.world.software import Binary, Product
 
 __all__ = [
-    "NO_SCORES",
     "Known",
     "alert",
+    "alerts",
     "binary_document",
     "by_feed",
     "by_report",
     "by_watchlist",
     "feed_hit",
-    "of_binary",
+    "marked",
+    "of_alerted",
+    "of_arrival",
+    "of_call",
+    "of_copy",
     "of_product",
+    "of_question",
     "of_sensor",
     "process_document",
     "scores",
@@ -37,8 +42,10 @@ Known = dict[str, bytes]
 
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
 _UNKNOWN = UNKNOWN_PARENT_MD5.encode()
-NO_SCORES: Known = {f"alliance_{what}_<feed>": b"" for what in ("score", "link", "data", "updated")}
-"""A document that no feed's report matched."""
+_ATTRIBUTES = (*structure("ioc_attr", {}),)
+_CALL = b'{"direction":"Outbound","protocol":"TCP","port":%b,"remote_port":%b,"local_port":%b,'
+_CALL += b'"remote_ip":"%b","local_ip":"%b"%b}'
+_CALL_IN_TEXTS = _CALL.replace(b":%b", b':"%b"')
 
 
 def segment_of(process: Process) -> int:
@@ -48,25 +55,32 @@ def segment_of(process: Process) -> int:
 
 
 def process_document(process: Process, version: ServerVersion, rng: Random) -> Known:
-    """A process as the data store holds it."""
+    """A process as the data store holds it, which stays the same until the process does more."""
+    state, stored = process.state, process.stored
+    if stored is None or stored[0] != state:
+        stored = process.stored = state, _of_process(process, version, rng)
+    return stored[1]
+
+
+def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     segment, digits = segment_of(process), version.segment_digits
     key, parent = process.key.encode(), process.parent
     assert parent is not None
     guid = parent.guid - (1 << 64 if parent.guid >> 63 else 0)
-    image, parent_image = _of_image(process.image), _of_image(parent.image)
-    known = _of_sensor_document(process.sensor) | image
+    parent_image = _of_image(parent.image)
+    known = _of_sensor_document(process.sensor) | _of_image(process.image)
     known["childproc_count"] = b"%d" % process.childproc_count
     known["cmdline"] = text(process.cmdline)
     known["crossproc_count"] = b"%d" % process.crossproc_count
     known["filemod_count"] = b"%d" % process.filemod_count
-    known["id"] = key
-    known["last_update"] = iso_time(process.last_update).encode()
+    known["id"] = known["process_id"] = key
+    known["last_update"] = iso_bytes(process.last_update)
     known["modload_count"] = b"%d" % process.modload_count
     known["netconn_count"] = b"%d" % process.netconn_count
     known["process_pid"] = b"%d" % process.pid
     known["regmod_count"] = b"%d" % process.regmod_count
     known["segment_id"] = b"%d" % segment
-    known["start"] = iso_time(process.create_time).encode()
+    known["start"] = iso_bytes(process.create_time)
     known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
     known["username"] = text(process.user.account)
     known["parent_id"] = b"%d" % guid
@@ -95,29 +109,38 @@ def _of_sensor_document(sensor: Sensor) -> Known:
 
 @lru_cache(maxsize=1024)
 def _of_image(image: Image) -> Known:
+    path, md5 = text(image.path), image.md5.encode()
     return {
-        "path": text(image.path),
-        "process_md5": image.md5.encode(),
+        "path": path,
+        "process_path": path,
+        "process_md5": md5,
+        "md5": md5,
         "process_name": text(image.name),
     }
 
 
-def of_binary(binary: Binary) -> Known:
-    """A binary as messages about its arrival know it."""
-    md5, size = binary.hex.encode(), b"%d" % binary.size
+def of_arrival(binary: Binary, sensor: Sensor) -> Known:
+    """A binary that came to an endpoint; no feed knows it."""
+    known = of_sensor(sensor).copy()
+    known["md5"], known["scores"], known["watchlists"] = binary.hex.encode(), b"{}", b"{}"
+    return known
+
+
+def of_copy(binary: Binary) -> Known:
+    """The server's own copy of a binary."""
+    md5, size = binary.hex.encode(), binary.size
     return {
         "md5": md5,
-        "size": size,
-        "compressed_size": b"%d" % (binary.size * 2 // 5 + 120),
+        "size": b"%d" % size,
+        "compressed_size": b"%d" % (size * 2 // 5 + 120),
         "file_path": b"/var/cb/data/modulestore/%b/%b/%b.zip" % (md5[:3], md5[3:6], md5),
         "node_id": b"0",
-        "watchlists": b"{}",
     }
 
 
 @lru_cache(maxsize=1024)
-def of_product(product: Product, version: ServerVersion) -> tuple[frozenset[str], Known]:
-    """What the data store holds of every binary of a product, and which facts those are."""
+def of_product(product: Product, version: ServerVersion) -> Fixed:
+    """What the data store holds of every binary of a product."""
     code = DIGSIG_RESULTS[product.digsig]
     facts: Known = {
         "cb_version": b"%d" % version.document_version,
@@ -152,16 +175,26 @@ def of_product(product: Product, version: ServerVersion) -> tuple[frozenset[str]
                 "digsig_subject": text(product.company),
                 "digsig_prog_name": text(product.name),
             }
-    return frozenset(facts), facts
+    return Fixed(facts)
+
+
+@lru_cache(maxsize=1024)
+def of_alerted(product: Product) -> Known:
+    """What alerts say of every binary of a product."""
+    return {
+        "digsig_result": text(product.digsig),
+        "os_type": product.os.encode(),
+        "observed_filename_total_count": b"1",
+        "other_hostnames": b"",
+    }
 
 
 def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int) -> Known:
     """A binary as the data store holds it, but for its product; `first_seen` is a FILETIME."""
-    seen, size = iso_time(first_seen).encode(), b"%d" % binary.size
+    seen, size = iso_bytes(first_seen), b"%d" % binary.size
     facts = {
+        **_of_endpoint(sensor),
         "copied_mod_len": size,
-        "endpoint": text(f"{sensor.hostname}|{sensor.id}"),
-        "group": text(sensor.group),
         "host_count": b"%d" % hosts,
         "last_seen": seen,
         "md5": binary.hex.encode(),
@@ -177,20 +210,36 @@ def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int)
     return facts
 
 
+@lru_cache(maxsize=1024)
+def _of_endpoint(sensor: Sensor) -> Known:
+    return {"endpoint": text(f"{sensor.hostname}|{sensor.id}"), "group": text(sensor.group)}
+
+
 def scores(feed: Feed, report: Report, now: int) -> Known:
     """The members a document gets once a feed's report matched it."""
-    name = feed.name.encode()
+    score, link, data, updated = _of_scores(feed)
     return {
-        "alliance_score_<feed>": b',"alliance_score_%b":%d' % (name, report.score),
-        "alliance_link_<feed>": b',"alliance_link_%b":"https://%b.example.com/"' % (name, name),
-        "alliance_data_<feed>": b',"alliance_data_%b":["%b"]' % (name, text(report.id)),
-        "alliance_updated_<feed>": b',"alliance_updated_%b":"%b"' % (name, iso_time(now).encode()),
+        "alliance_score_<feed>": score % report.score,
+        "alliance_link_<feed>": link,
+        "alliance_data_<feed>": data % text(report.id),
+        "alliance_updated_<feed>": updated % iso_bytes(now),
     }
+
+
+@lru_cache(maxsize=64)
+def _of_scores(feed: Feed) -> tuple[bytes, bytes, bytes, bytes]:
+    name = feed.name.encode()
+    return (
+        b',"alliance_score_%b":%%d' % name,
+        b',"alliance_link_%b":"https://%b.example.com/"' % (name, name),
+        b',"alliance_data_%b":["%%b"]' % name,
+        b',"alliance_updated_%b":"%%b"' % name,
+    )
 
 
 def watchlist_member(watchlist: Watchlist, now: int) -> bytes:
     """The member that says when a watchlist's query found a document."""
-    return b',"watchlist_%d":"%b"' % (watchlist.id, iso_time(now).encode())
+    return b',"watchlist_%d":"%b"' % (watchlist.id, iso_bytes(now))
 
 
 @lru_cache(maxsize=1024)
@@ -207,30 +256,54 @@ def of_sensor(sensor: Sensor) -> Known:
     }
 
 
+@lru_cache(maxsize=1024)
 def by_report(feed: Feed, report: Report) -> Known:
     """A feed's report that matched."""
     return {
+        "feed_id": b"%d" % feed.id,
+        "feed_name": feed.name.encode(),
         "report_id": text(report.id),
         "ioc_type": report.ioc_type.encode(),
         "ioc_value": text(report.ioc_value),
-        "feed_id": b"%d" % feed.id,
-        "feed_name": feed.name.encode(),
         "report_score": b"%d" % report.score,
     }
 
 
 def feed_hit(feed: Feed, report: Report, sensor: Sensor, attributes: Known) -> Known:
     """A feed's report matched what a sensor sent; `attributes` say more of how."""
-    return of_sensor(sensor) | by_report(feed, report) | attributes
+    return {**of_sensor(sensor), **by_report(feed, report), **attributes}
 
 
-def by_watchlist(watchlist: Watchlist) -> Known:
-    """A watchlist that matched."""
-    return _by_watchlist(watchlist).copy()
+@lru_cache(maxsize=256)
+def marked(name: str) -> Known:
+    """Where a query for a process by its name matched."""
+    highlights = {"highlights": [f"PREPREPRE{name}POSTPOSTPOST"]}
+    return structure("ioc_attr", highlights) | structure("ioc_attrs", highlights)
+
+
+@lru_cache(maxsize=256)
+def of_question(name: str) -> Known:
+    """An endpoint asked for the address of that name."""
+    return structure("ioc_attr", {"dns_name": name, "direction": "Outbound"})
+
+
+def of_call(host: str, address: str, port: int, local: str, local_port: int) -> Known:
+    """A process made a connection; `host` may be empty."""
+    remote = b"%d" % port
+    name = b',"dns_name":"%b"' % text(host) if host else b""
+    said = remote, remote, b"%d" % local_port, address.encode(), local.encode(), name
+    plain = _CALL % said
+    shapes = plain, _CALL_IN_TEXTS % said, text(plain.decode())
+    return dict(zip(_ATTRIBUTES, shapes, strict=True))
 
 
 @lru_cache(maxsize=64)
-def _by_watchlist(watchlist: Watchlist) -> Known:
+def by_watchlist(watchlist: Watchlist) -> Fixed:
+    """A watchlist that matched."""
+    return Fixed(_of_watchlist(watchlist))
+
+
+def _of_watchlist(watchlist: Watchlist) -> Known:
     return {
         "watchlist_id": b"%d" % watchlist.id,
         "watchlist_name": text(watchlist.name),
@@ -246,27 +319,31 @@ def by_feed(feed: Feed, report: Report) -> Known:
     }
 
 
-def alert(kind: str, sensor: Sensor, now: int, score: int, rng: Random) -> Known:
-    """What every alert says; `kind` is such as `watchlist.hit.query.process`."""
-    bits = rng.randbytes(16).hex()
-    said = of_sensor(sensor) | _of_alert(kind, score)
-    said["created_time"] = iso_time(now).encode()
-    said["unique_id"] = (
-        f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}".encode()
-    )
+def alert(sensor: Sensor, now: int, rng: Random) -> Known:
+    """What an alert says of its own, and of the sensor."""
+    bits = rng.getrandbits(128)
+    said = of_sensor(sensor).copy()
+    said["created_time"] = iso_bytes(now)
+    said["unique_id"] = b"%08x-%04x-4%03x-a%03x-%012x" % (
+        bits >> 96, bits >> 80 & 0xFFFF, bits >> 68 & 0xFFF, bits >> 56 & 0xFFF,
+        bits & 0xFFFF_FFFF_FFFF,
+    )  # fmt: skip
     return said
 
 
 @lru_cache(maxsize=64)
-def _of_alert(kind: str, score: int) -> Known:
-    return {
+def alerts(name: str, score: int, watchlist: Watchlist | None = None) -> Fixed:
+    """What all alerts of that name and score say, whose cause may be a watchlist's query."""
+    facts = {
         "alert_severity": b"%r" % round(score * 0.675, 3),
-        "alert_type": kind.encode(),
-        "feed_id": b"-1",
-        "feed_name": b"My Watchlists",
+        "alert_type": name.removeprefix("alert.").encode(),
         "feed_rating": b"3.0",
         "ioc_confidence": b"0.5",
         "report_score": b"%d" % score,
         "sensor_criticality": b"3.0",
         "status": b"Unresolved",
     }
+    if watchlist is not None:
+        facts |= _of_watchlist(watchlist) | {"ioc_type": b"query"}
+        facts |= {"feed_id": b"-1", "feed_name": b"My Watchlists"}
+    return Fixed(facts)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
-from cbsim.wire.clock import TICKS, iso_time
-from cbsim.wire.document import structure
+from cbsim.wire.clock import TICKS, iso_bytes
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -41,16 +41,6 @@ def ticks(delay: float) -> int:
     return int(max(0.0, delay) * TICKS)
 
 
-def about(process: Process, teller: Teller) -> Known:
-    """A process, as alerts describe it."""
-    known = facts.process_document(process, teller.server.version, teller.rng)
-    return known | {
-        "md5": known["process_md5"],
-        "process_id": known["id"],
-        "process_path": known["path"],
-    }
-
-
 class ProcessHit(Story):
     """A process calls an address that a feed's report names."""
 
@@ -67,17 +57,9 @@ class ProcessHit(Story):
     ) -> None:
         self._teller, self._process, self._feed, self._report = teller, process, feed, report
         self._call, self._local_port = call, local_port
-        attributes: dict[str, object] = {
-            "direction": "Outbound",
-            "protocol": "TCP",
-            "port": call.port,
-            "remote_port": call.port,
-            "local_port": local_port,
-            "remote_ip": call.address,
-            "local_ip": process.sensor.ip,
-        }
-        attributes |= {"dns_name": call.host} if call.host else {}
-        self._attributes = structure("ioc_attr", attributes)
+        self._attributes = facts.of_call(
+            call.host, call.address, call.port, process.sensor.ip, local_port
+        )
 
     @staticmethod
     def steps(latency: Latency) -> Step:
@@ -95,39 +77,40 @@ class ProcessHit(Story):
     def _said(self) -> Known:
         key = self._process.key.encode()
         said = facts.feed_hit(self._feed, self._report, self._process.sensor, self._attributes)
-        return said | {"process_id": key, "process_guid": key, "segment_id": b"1"}
+        said["process_id"] = said["process_guid"] = key
+        said["segment_id"] = b"1"
+        return said
 
     def _ingress(self, now: int) -> Happening:
-        name = "feed.ingress.hit.process"
-        return self._teller.voice.say(name, now, self._said() | {"type": name.encode()})
+        name, said = "feed.ingress.hit.process", self._said()
+        said["type"] = name.encode()
+        return self._teller.voice.say(name, now, said)
 
     def _storage(self, now: int) -> Happening:
-        name, teller = "feed.storage.hit.process", self._teller
+        name, teller, said = "feed.storage.hit.process", self._teller, self._said()
         known = facts.process_document(self._process, teller.server.version, teller.rng)
-        known |= facts.scores(self._feed, self._report, now)
-        document = teller.voice.document(name, known)
-        return teller.voice.say(name, now, self._said() | {"docs": document})
+        members = facts.scores(self._feed, self._report, now)
+        said["docs"] = teller.voice.document(name, known, members)
+        return teller.voice.say(name, now, said)
 
     def _alarm(self, now: int) -> Happening:
         name, teller, process = "alert.watchlist.hit.ingress.process", self._teller, self._process
-        said = about(process, teller) | self._attributes
-        said |= facts.alert(
-            name.removeprefix("alert."), process.sensor, now, self._report.score, teller.rng
-        )
-        return teller.voice.say(name, now, said | facts.by_feed(self._feed, self._report))
+        said = {
+            **facts.process_document(process, teller.server.version, teller.rng),
+            **self._attributes,
+            **facts.alert(process.sensor, now, teller.rng),
+            **facts.by_feed(self._feed, self._report),
+        }
+        return teller.voice.say(name, now, said, facts.alerts(name, self._report.score))
 
 
 class Search(Story):
     """A watchlist's and a feed's query find a process."""
 
-    __slots__ = ("_feed", "_highlights", "_process", "_report", "_teller", "_watchlist")
+    __slots__ = ("_feed", "_process", "_teller", "_watchlist")
 
     def __init__(self, teller: Teller, process: Process, feed: Feed, watchlist: Watchlist) -> None:
         self._teller, self._process, self._feed, self._watchlist = teller, process, feed, watchlist
-        # A query feed's report is known by what it looks for, so it reads the same every time.
-        query = f"cb.urlver=1&q=process_name%3A{process.image.name}"
-        self._report = Report(f"{process.image.name}_proc", "query", query, 75)
-        self._highlights = {"highlights": [f"PREPREPRE{process.image.name}POSTPOSTPOST"]}
 
     @staticmethod
     def steps(latency: Latency) -> tuple[Step, Step]:
@@ -140,20 +123,17 @@ class Search(Story):
         return storage, Step("feed.query.hit.process", ticks(latency.query), Search._queried)
 
     def _document(self, name: str, now: int) -> bytes:
-        teller = self._teller
+        teller, members = self._teller, {}
         known = facts.process_document(self._process, teller.server.version, teller.rng)
-        known["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
         if teller.rng.random() < 0.75:
             feed = teller.estate.feeds[2]
-            known |= facts.scores(feed, feed.reports[0], now)
-        else:
-            known |= facts.NO_SCORES
-        return teller.voice.document(name, known)
+            members = facts.scores(feed, feed.reports[0], now)
+        members["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        return teller.voice.document(name, known, members)
 
     def _found(self, name: str, now: int) -> Happening:
-        said = facts.by_watchlist(self._watchlist)
-        said |= {"process_id": self._process.key.encode(), "docs": self._document(name, now)}
-        return self._teller.voice.say(name, now, said)
+        said = {"process_id": self._process.key.encode(), "docs": self._document(name, now)}
+        return self._teller.voice.say(name, now, said, facts.by_watchlist(self._watchlist))
 
     def _storage(self, now: int) -> Happening:
         return self._found("watchlist.storage.hit.process", now)
@@ -163,21 +143,27 @@ class Search(Story):
 
     def _queried(self, now: int) -> Happening:
         name, process = "feed.query.hit.process", self._process
-        marked = structure("ioc_attr", self._highlights) | structure("ioc_attrs", self._highlights)
-        said = facts.feed_hit(self._feed, self._report, process.sensor, marked)
-        said |= {
-            "process_id": process.key.encode(),
-            "segment_id": b"%d" % facts.segment_of(process),
-            "docs": self._document(name, now),
-        }
+        report = _query_for(process.image.name)
+        said = facts.feed_hit(self._feed, report, process.sensor, facts.marked(process.image.name))
+        said["process_id"] = process.key.encode()
+        said["segment_id"] = b"%d" % facts.segment_of(process)
+        said["docs"] = self._document(name, now)
         return self._teller.voice.say(name, now, said)
 
     def _alarm(self, now: int) -> Happening:
         name, teller, process = "alert.watchlist.hit.query.process", self._teller, self._process
-        said = about(process, teller) | structure("ioc_attr", self._highlights)
-        said |= facts.alert(name.removeprefix("alert."), process.sensor, now, 75, teller.rng)
-        said |= facts.by_watchlist(self._watchlist) | {"ioc_type": b"query"}
-        return teller.voice.say(name, now, said)
+        said = {
+            **facts.process_document(process, teller.server.version, teller.rng),
+            **facts.marked(process.image.name),
+            **facts.alert(process.sensor, now, teller.rng),
+        }
+        return teller.voice.say(name, now, said, facts.alerts(name, 75, self._watchlist))
+
+
+@lru_cache(maxsize=256)
+def _query_for(name: str) -> Report:
+    # A query feed's report is known by what it looks for, so it reads the same every time.
+    return Report(f"{name}_proc", "query", f"cb.urlver=1&q=process_name%3A{name}", 75)
 
 
 class HostHit(Story):
@@ -187,9 +173,7 @@ class HostHit(Story):
 
     def __init__(self, teller: Teller, sensor: Sensor, feed: Feed, report: Report) -> None:
         self._teller, self._sensor, self._feed, self._report = teller, sensor, feed, report
-        self._attributes = structure(
-            "ioc_attr", {"dns_name": report.ioc_value, "direction": "Outbound"}
-        )
+        self._attributes = facts.of_question(report.ioc_value)
 
     @staticmethod
     def steps() -> Step:
@@ -203,11 +187,12 @@ class HostHit(Story):
 
     def _alarm(self, now: int) -> Happening:
         name, teller = "alert.watchlist.hit.ingress.host", self._teller
-        said = facts.alert(
-            name.removeprefix("alert."), self._sensor, now, self._report.score, teller.rng
-        )
-        said |= facts.by_feed(self._feed, self._report) | self._attributes
-        return teller.voice.say(name, now, said)
+        said = {
+            **facts.alert(self._sensor, now, teller.rng),
+            **facts.by_feed(self._feed, self._report),
+            **self._attributes,
+        }
+        return teller.voice.say(name, now, said, facts.alerts(name, self._report.score))
 
 
 class Synchronization(Story):
@@ -234,6 +219,6 @@ class Synchronization(Story):
             "feed_id": b"%d" % self._feed.id,
             "feed_name": self._feed.name.encode(),
             "scan_start_time": b"null" if teller.rng.random() < 0.25 else seconds(now),
-            "feed_update_time": iso_time(now).encode(),
+            "feed_update_time": iso_bytes(now),
         }
         return teller.voice.say("feed.synchronized", now, said)

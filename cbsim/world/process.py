@@ -112,7 +112,7 @@ class Process:
         "env", "filemod_count", "filemods", "forked_by", "guid", "guid_varint", "identity",
         "image", "last_update", "modload_count", "named", "netconn_count", "number",
         "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
-        "started", "user", "wide",
+        "started", "stored", "user", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +147,8 @@ class Process:
         self.sparse = not bits >> 56 & 15
         self.forked_by: Process | None = None
         self._key: str | None = None
+        self.stored: tuple[tuple[int, int], dict[str, bytes]] | None = None
+        """Its facts as the data store has them, once it was asked, and of which state."""
         self.filemods: list[Deed] = []
         """What it is about to do to files, the last first."""
         self.regmods: list[Deed] = []
@@ -181,6 +183,14 @@ class Process:
             b"\n" + varint(length + 10) + b"\x08\x04\x20",
             b"\n" + varint(length + 11) + b"\x08\x04\x20",
         )
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """What changes with all that is known of it."""
+        return self.last_update, (
+            self.modload_count + self.filemod_count + self.netconn_count + self.regmod_count
+            + self.childproc_count + self.crossproc_count
+        )  # fmt: skip
 
     @property
     def key(self) -> str:

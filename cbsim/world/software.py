@@ -94,6 +94,7 @@ class Software:
         rng = Random(f"{seed}:sizes")
         self._sizes = [512 * int(rng.lognormvariate(6, 1.3) + 8) for _ in range(1024)]
         self._salt = f"{seed}:".encode()
+        self._digests = {os: blake2b(b"%b%b:" % (self._salt, os.encode())) for os in MODULES}
         self._third_party = lru_cache(maxsize=None)(self._product_numbered)
         self._system = lru_cache(maxsize=None)(self._product_named)
         self.file = lru_cache(maxsize=64)(self._file)
@@ -105,7 +106,9 @@ class Software:
 
     def minted(self, os: str, number: int) -> Binary:
         """A third-party binary for an operating system, by number."""
-        digest = blake2b(b"%b%b:%d" % (self._salt, os.encode(), number)).digest()
+        digested = self._digests[os].copy()
+        digested.update(b"%d" % number)
+        digest = digested.digest()
         product = self._third_party(os, digest[48] % _PRODUCTS)
         path = f"{product.folder}{number}{product.extension}"
         size = self._sizes[digest[50] << 2 | digest[51] & 3]

@@ -99,7 +99,7 @@ class World:
             return self.urgent.popleft()(now, stamp)
         happening = self.makers[name](now, stamp)
         if happening is None and force and (first := self._agenda.toward(name, now, due=False)):
-            return self._served(first, now)
+            return self._agenda.take(first, now)
         return happening
 
     def due(self, name: str, now: int) -> bool:
@@ -161,35 +161,27 @@ class World:
 
     def _netconn(self, now: int, stamp: bytes) -> Happening | None:
         name = "ingress.event.netconn"
-        if self._agenda.due(name, now):
-            return self._served(name, now)
-        return self._endpoints.makers[name](now, stamp)
+        return self._agenda.taken(name, now) or self._endpoints.makers[name](now, stamp)
 
     def _module(self, now: int, stamp: bytes) -> Happening:
         del stamp
-        name = "ingress.event.module"
-        if self._agenda.due(name, now):
-            return self._served(name, now)
+        if known := self._agenda.taken("ingress.event.module", now):
+            return known
         arrival = BinaryArrival(self._teller, self._arrivals.next(), now)
         return self._agenda.tell(self._arrival, arrival, now)
 
     def _tell(self, name: str, now: int, stamp: bytes) -> Happening | None:
         """A message that follows from a story: of one that got there, or of a new one."""
         agenda = self._agenda
-        if agenda.due(name, now):
-            return self._served(name, now)
+        if told := agenda.taken(name, now):
+            return told
         if agenda.on_the_way(name) <= self._wanted[name]:
             self._cause(name, now, stamp)
-            if agenda.due(name, now):
-                return self._served(name, now)
+            if told := agenda.taken(name, now):
+                return told
         self._wanted[name] += 1
         first = agenda.toward(name, now)
-        return None if first is None else self._served(first, now)
-
-    def _served(self, name: str, now: int) -> Happening:
-        if self._wanted[name]:
-            self._wanted[name] -= 1
-        return self._agenda.take(name, now)
+        return None if first is None else agenda.take(first, now)
 
     def _cause(self, name: str, now: int, stamp: bytes) -> None:
         """Begin a story in which a message of that name comes."""
