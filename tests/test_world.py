@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -18,6 +19,8 @@ from cbsim.wire.event import decode
 from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.reading import read
+from cbsim.world.arrivals import Arrivals
+from cbsim.world.estate import Estate, EstateSize
 
 EVERYTHING = """
 server: {{version: {version}, dialect: {dialect},
@@ -245,3 +248,16 @@ def test_an_injected_hit_comes_at_its_moment() -> None:
         and fields["feed_name"] == "tor"
     ]
     assert set(hits) & set(range(500, 503))
+
+
+@pytest.mark.parametrize("spread", [1.1, 3.0])
+def test_binaries_come_to_as_many_endpoints_as_asked(spread: float) -> None:
+    estate = Estate(EstateSize(sensors=400, spread=spread, os_mix={"windows": 1}), 1)
+    arrivals = Arrivals(estate, Random(1))
+    new = 0
+    for _ in range(20_000):
+        arrival = arrivals.next()
+        if arrival.first:
+            new += 1
+            arrival.told()
+    assert 20_000 / new == pytest.approx(spread, rel=0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log1p
 from random import Random
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ class Arrivals:
     def __init__(self, estate: Estate, rng: Random) -> None:
         self._estate, self._rng = estate, rng
         self._number = _NEW
-        self._narrow = 1 / max(estate.size.spread - 1, 1e-9)
+        self._narrow = log1p(1 / max(estate.size.spread - 1, 1e-9))
         self._alike = {
             os: [sensor for sensor in estate.sensors if sensor.os == os] for os in estate.systems
         }
