@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from cbsim.bus.sink import from_line
@@ -16,7 +16,7 @@ from cbsim.wire.message import (
     Message,
 )
 
-__all__ = ["recorded"]
+__all__ = ["in_order", "recorded"]
 
 _TYPES = {".json": JSON_TYPE, ".bin": PROTOBUF_TYPE, ".zip": ZIP_TYPE}
 
@@ -43,14 +43,21 @@ def recorded(path: Path) -> Iterator[Message]:
         raise CbsimError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _folder(path: Path) -> Iterator[Message]:
+def in_order(folder: Path, suffixes: Container[str]) -> list[Path]:
+    """The files under a folder that end in one of the suffixes: `2.json` before `10.json`."""
+
     def order(file: Path) -> tuple[str, int, str]:
         return str(file.parent), int(file.stem) if file.stem.isdigit() else 0, file.name
 
-    files = [file for file in path.rglob("*") if file.suffix in _TYPES and file.is_file()]
+    found = [file for file in folder.rglob("*") if file.suffix in suffixes and file.is_file()]
+    return sorted(found, key=order)
+
+
+def _folder(path: Path) -> Iterator[Message]:
+    files = in_order(path, _TYPES)
     if not files:
         raise CbsimError(f"{path}: expected folders named by routing key with .json, .bin or .zip")
-    for file in sorted(files, key=order):
+    for file in files:
         content_type, key = _TYPES[file.suffix], file.parent.name
         bundled = content_type == ZIP_TYPE or key == RAW_EXCHANGE
         exchange = RAW_EXCHANGE if bundled else EVENTS_EXCHANGE

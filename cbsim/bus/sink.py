@@ -13,7 +13,7 @@ import orjson
 from cbsim.errors import CbsimError, WireError
 from cbsim.wire.message import JSON_TYPE, Message
 
-__all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "from_line"]
+__all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "brokerless", "from_line"]
 
 
 class Sink(Protocol):
@@ -88,6 +88,15 @@ class NdjsonSink:
         self._file.flush()
         if self._file is not sys.stdout.buffer:
             self._file.close()
+
+
+def brokerless(text: str) -> NdjsonSink | NullSink:
+    """The sink that `ndjson:PATH` or `null` stands for; raises CbsimError."""
+    if text == "null":
+        return NullSink()
+    if text.startswith("ndjson:"):
+        return NdjsonSink(text.removeprefix("ndjson:"))
+    raise CbsimError(f"sink {text!r}: expected amqp, ndjson:PATH or null")
 
 
 def as_line(message: Message, received: float | None = None) -> bytes:

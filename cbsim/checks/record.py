@@ -17,6 +17,7 @@ from typing import IO, Any
 import ijson
 import orjson
 
+from cbsim.bus.recording import in_order
 from cbsim.bus.sink import from_line
 from cbsim.errors import CbsimError, WireError
 from cbsim.wire import bundle
@@ -57,14 +58,10 @@ def files(path: str) -> list[str]:
     """The files under a folder in order, or the file itself; raises CbsimError."""
     if path == "-" or not Path(path).is_dir():
         return [path]
-
-    def order(file: Path) -> tuple[str, int, str]:
-        return str(file.parent), int(file.stem) if file.stem.isdigit() else 0, file.name
-
-    found = [one for one in Path(path).rglob("*") if one.suffix in _SUFFIXES and one.is_file()]
+    found = in_order(Path(path), _SUFFIXES)
     if not found:
         raise CbsimError(f"{path}: expected files that end in {', '.join(_SUFFIXES)}")
-    return [str(one) for one in sorted(found, key=order)]
+    return [*map(str, found)]
 
 
 def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) -> Iterator[Record]:

@@ -9,7 +9,7 @@ import click
 
 from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.recording import recorded
-from cbsim.bus.sink import NdjsonSink, NullSink, Sink
+from cbsim.bus.sink import Sink, brokerless
 from cbsim.cli.options import broker_options, broker_url, tls_of
 from cbsim.errors import CbsimError
 
@@ -43,12 +43,8 @@ def command(
     if sink == "amqp":
         url = broker_url(broker)
         target = Publisher(url, Topology(passive=passive), tls_of(ca_file, client_cert, client_key))
-    elif sink == "null":
-        target = NullSink()
-    elif sink.startswith("ndjson:"):
-        target = NdjsonSink(sink.removeprefix("ndjson:"))
     else:
-        raise CbsimError(f"sink {sink!r}: expected amqp, ndjson:PATH or null")
+        target = brokerless(sink)
     sent, first, began = 0, None, time.monotonic()
     try:
         for message in recorded(recording):

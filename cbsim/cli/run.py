@@ -12,7 +12,7 @@ import click
 from cbsim import __version__
 from cbsim.bus.provider import provide
 from cbsim.bus.publisher import Publisher, Topology
-from cbsim.bus.sink import NdjsonSink, NullSink, Sink
+from cbsim.bus.sink import Sink, brokerless
 from cbsim.cli.options import broker_options, given_password, moment, scenario_names, tls_of
 from cbsim.errors import CbsimError, ScenarioError
 from cbsim.report.terminal import Console
@@ -97,12 +97,8 @@ def command(
         confirmed = None if book is None else book.confirm
         target = Publisher(at.url, topology, at.tls, on_confirmed=confirmed)
         where = at.shown
-    elif sink == "null":
-        target = NullSink()
-    elif sink.startswith("ndjson:"):
-        target = NdjsonSink(sink.removeprefix("ndjson:"))
     else:
-        raise CbsimError(f"sink {sink!r}: expected amqp, ndjson:PATH or null")
+        target = brokerless(sink)
     into = target if book is None else LedgerSink(target, book, counted=sink != "amqp")
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     console = Console(sys.stderr, scenario, where)
