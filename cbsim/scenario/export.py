@@ -17,7 +17,7 @@ from cbsim.wire.message import (
     columns,
 )
 from cbsim.world.estate import Sensor
-from cbsim.world.happening import Happening
+from cbsim.world.happening import Happenings
 
 __all__ = ["Exporter"]
 
@@ -34,7 +34,7 @@ class Exporter:
         self._open: dict[int, tuple[Sensor, list[bytes]]] = {}
 
     def export(
-        self, happenings: Sequence[Happening], moments: Sequence[int]
+        self, happenings: Happenings, moments: Sequence[int]
     ) -> tuple[list[Message], list[str], Sequence[int]]:
         """The messages at these moments (FILETIME), their names, and which happening each is of.
 
@@ -42,32 +42,28 @@ class Exporter:
         """
         if self._bundles:
             return self._bundled(happenings, moments)
-        names, keys, pieces, sensors = zip(*happenings, strict=True)
+        names, keys, bodies, sensors = happenings
         types = [JSON_TYPE if sensor is None else PROTOBUF_TYPE for sensor in sensors]
-        single = columns(keys, types, map(b"".join, pieces), map(epoch_seconds, moments))
-        return single, [*names], range(len(single))
+        single = columns(keys, types, bodies, map(epoch_seconds, moments))
+        return single, names, range(len(single))
 
     def _bundled(
-        self, happenings: Sequence[Happening], moments: Sequence[int]
+        self, happenings: Happenings, moments: Sequence[int]
     ) -> tuple[list[Message], list[str], Sequence[int]]:
         messages, names, positions = [], [], []
-        for at, (name, key, pieces, sensor) in enumerate(happenings):
+        for at, (name, key, body, sensor) in enumerate(zip(*happenings, strict=True)):
             if sensor is None or self._single:
                 kind = JSON_TYPE if sensor is None else PROTOBUF_TYPE
                 moment = epoch_seconds(moments[at])
-                messages.append(
-                    Message(EVENTS_EXCHANGE, key, kind, b"".join(pieces), timestamp=moment)
-                )
+                messages.append(Message(EVENTS_EXCHANGE, key, kind, body, timestamp=moment))
                 names.append(name)
                 positions.append(at)
             if sensor is not None:
                 opened = self._open.get(sensor.id)
                 if opened is None:
                     opened = self._open[sensor.id] = sensor, []
-                env, events = sensor.env, opened[1]
-                # Most events end with their environment.
-                bare = pieces[:-1] if pieces[-1] is env else [it for it in pieces if it is not env]
-                events.append(b"".join(bare))
+                events = opened[1]
+                events.append(body.replace(sensor.env, b"", 1))
                 if len(events) >= self._size:
                     messages.append(self._bundle(sensor.id, moments[at]))
                     names.append(BUNDLE)

@@ -11,12 +11,11 @@ from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, name
 from cbsim.errors import ScenarioError
 from cbsim.wire.event import stamps
 from cbsim.world.drawing import weighted
-from cbsim.world.happening import Happening
+from cbsim.world.estate import Sensor
+from cbsim.world.happening import Happening, Happenings
 from cbsim.world.world import World
 
 __all__ = ["Mix", "weights"]
-
-_LATER: Happening = ("", "", (), None)
 
 
 def weights(mix: Mapping[str, float], version: ServerVersion, broadcast: str) -> dict[str, float]:
@@ -71,17 +70,19 @@ class Mix:
         draw = weighted(rng, able)
         self._picks = chain(first, iter(draw, None))
 
-    def take(self, moments: Sequence[int]) -> list[Happening]:
+    def take(self, moments: Sequence[int]) -> Happenings:
         """The messages for these moments (FILETIME), one each."""
         world, over = self._world, self._over
         makers, urgent, many = world.makers, world.urgent, world.turn()
-        varints, picked = stamps(moments), [*islice(self._picks, len(moments))]
+        varints, names = stamps(moments), [*islice(self._picks, len(moments))]
+        keys = names.copy()
+        bodies: list[bytes] = [b""] * len(names)
+        sensors: list[Sensor | None] = [None] * len(names)
         places: dict[str, list[int]] = {name: [] for name in many}
         later = {name: one.append for name, one in places.items()}
-        taken: list[Happening] = [_LATER] * len(picked)
-        for at, name in enumerate(picked):
+        for at, name in enumerate(names):
             if name in over:
-                name = self._repaid(name, moments[at])
+                names[at] = keys[at] = name = self._repaid(name, moments[at])
             if name in later:
                 # Most events follow from nothing, and nothing follows from them.
                 later[name](at)
@@ -90,12 +91,13 @@ class Mix:
             happening = urgent.popleft()(now, stamp) if urgent else makers[name](now, stamp)
             if happening is None or happening[0] != name:
                 happening = self._instead(name, happening, now, stamp)
-            taken[at] = happening
+            names[at], keys[at], bodies[at], sensors[at] = happening
         for name, ats in places.items():
             if ats:
-                for at, happening in zip(ats, many[name](ats, moments, varints), strict=True):
-                    taken[at] = happening
-        return taken
+                made, whose = many[name](ats, moments, varints)
+                for at, body, sensor in zip(ats, made, whose, strict=True):
+                    bodies[at], sensors[at] = body, sensor
+        return Happenings(names, keys, bodies, sensors)
 
     def _repaid(self, name: str, now: int) -> str:
         """For a name of which too many were sent, one that is owed and can be sent."""

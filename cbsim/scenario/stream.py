@@ -26,7 +26,7 @@ __all__ = ["FIXED_START", "Batch", "Stream", "Timed", "messages", "profile"]
 FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the clock inside messages starts if the sink is no broker."""
 
-_BATCH = 256
+_BATCH = 2048
 _SPAN = 0.01
 """Seconds of a schedule that a batch spans at most: making one must not make the next late."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

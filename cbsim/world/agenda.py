@@ -84,11 +84,15 @@ class Agenda:
 
     def tell(self, first: Step, story: Story, now: int) -> Happening:
         """Begin a story with its first step, which is sent at once."""
+        self.told(first, story, now)
+        return first.write(story, now)
+
+    def told(self, first: Step, story: Story, now: int) -> None:
+        """Begin a story whose first step was sent."""
         if first.happens is not _nothing:
             first.happens(story)
         if first.then:
             self._release(first.then, story, now)
-        return first.write(story, now)
 
     def interrupt(self, first: Step, story: Story, now: int) -> None:
         """Let a story come next; what comes later in it waits for its moment."""

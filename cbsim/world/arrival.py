@@ -9,7 +9,7 @@ from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
 from cbsim.world.arrivals import Arrival
-from cbsim.world.estate import Feed, Report
+from cbsim.world.estate import Feed, Report, Watchlist
 from cbsim.world.facts import Known
 from cbsim.world.happening import Happening
 from cbsim.world.hits import Teller, ticks
@@ -43,24 +43,23 @@ class BinaryArrival(Story):
 
     __slots__ = (
         "_arrived",
+        "_chosen",
         "_document",
         "_facts",
-        "_feed",
         "_report",
         "_started",
         "_teller",
-        "_watchlist",
         "skips",
     )
 
     def __init__(self, teller: Teller, arrived: Arrival, now: int) -> None:
         self._teller, self._arrived, self._started = teller, arrived, now
         self.skips = _SKIPS[arrived.first, arrived.first_in_group]
-        self._feed = teller.feed("md5")
+        # Many go no further than the sensor's event: the rest is made when it is asked for.
+        self._chosen: Feed | None = None
         self._facts: Known | None = None
         self._document: Known | None = None
         self._report: Report | None = None
-        self._watchlist = teller.estate.watchlist(_looked_for(arrived.binary.product))
 
     @staticmethod
     def steps(latency: Latency) -> Step:
@@ -86,6 +85,16 @@ class BinaryArrival(Story):
         return Step("ingress.event.module", 0, it._module, (first,))
 
     @property
+    def _feed(self) -> Feed:
+        if self._chosen is None:
+            self._chosen = self._teller.feed("md5")
+        return self._chosen
+
+    @property
+    def _watchlist(self) -> Watchlist:
+        return self._teller.estate.watchlist(_looked_for(self._arrived.binary.product))
+
+    @property
     def _known(self) -> Known:
         """What messages about the arrival say, made when the first of them is."""
         if self._facts is None:
@@ -100,8 +109,8 @@ class BinaryArrival(Story):
 
     def _module(self, now: int) -> Happening:
         name, arrived = "ingress.event.module", self._arrived
-        pieces = self._teller.endpoints.raw.module(arrived.sensor, arrived.binary, varint(now))
-        return name, name, pieces, arrived.sensor
+        body = self._teller.endpoints.raw.module(arrived.sensor, arrived.binary, varint(now))
+        return name, name, body, arrived.sensor
 
     def _observed(self, now: int) -> Happening:
         return self._teller.voice.say("binaryinfo.observed", now, self._known)

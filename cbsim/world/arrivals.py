@@ -15,6 +15,8 @@ __all__ = ["Arrival", "Arrivals"]
 # Minted binaries are numbered; these lie above those of the estate's own libraries.
 _NEW = 10_000_000
 _SPREADING = 256
+_SCORED = 0.05
+"""The share of new binaries that a feed knows already."""
 
 
 class Arrival(NamedTuple):
@@ -56,6 +58,8 @@ class Arrivals:
     def __init__(self, estate: Estate, rng: Random) -> None:
         self._estate, self._rng = estate, rng
         self._number = _NEW
+        self._wide = 1 - 1 / estate.size.spread
+        """The share of new binaries that come to more than one endpoint."""
         self._narrow = log1p(1 / max(estate.size.spread - 1, 1e-9))
         self._alike = {
             os: [sensor for sensor in estate.sensors if sensor.os == os] for os in estate.systems
@@ -73,8 +77,12 @@ class Arrivals:
             at = int(rng.random() * len(ready))
             spread, ready[at] = ready[at], ready[-1]
             ready.pop()
+        elif rng.random() < self._wide:
+            spread = self._new(2 + int(rng.expovariate(self._narrow)))
         else:
-            spread = self._new(1 + int(rng.expovariate(self._narrow)))
+            # Most come to one endpoint: nothing of them need be kept.
+            binary, sensor = self._minted()
+            return Arrival(binary, sensor, True, True, 1, rng.random() < _SCORED, _nothing)
         sensor = spread.sensors.pop()
         spread.hosts += 1
         first = new_group = spread.hosts == 1
@@ -97,12 +105,18 @@ class Arrivals:
         return self._estate.software.minted("windows", self._number)
 
     def _new(self, sensors: int) -> _Spread:
-        rng, every = self._rng, self._estate.sensors
-        first = every[int(rng.random() * len(every))]
-        chosen = [first]
-        if sensors > 1:
-            others = self._alike[first.os]
-            chosen = rng.sample(others, min(sensors, len(others)))
+        rng, (binary, first) = self._rng, self._minted()
+        others = self._alike[first.os]
+        chosen = rng.sample(others, min(sensors, len(others)))
+        return _Spread(binary, chosen, self._ready, scored=rng.random() < _SCORED)
+
+    def _minted(self) -> tuple[Binary, Sensor]:
+        """A new binary, and some endpoint that it could come to."""
+        every = self._estate.sensors
+        sensor = every[int(self._rng.random() * len(every))]
         self._number += 1
-        binary = self._estate.software.minted(first.os, self._number)
-        return _Spread(binary, chosen, self._ready, scored=rng.random() < 0.05)
+        return self._estate.software.minted(sensor.os, self._number), sensor
+
+
+def _nothing() -> None:
+    """What follows for a binary that spreads no further."""

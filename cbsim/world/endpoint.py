@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 
@@ -13,9 +13,9 @@ from cbsim.world.happening import Happening
 from cbsim.world.path import FilePath, Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
-from cbsim.world.raw import Call, Connection, Pieces, RawWriter
+from cbsim.world.raw import Call, Connection, RawWriter
 
-__all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "ManyMaker", "each"]
+__all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "Many", "ManyMaker", "each"]
 
 WINDOWS_ONLY = frozenset(
     f"ingress.event.{name}" for name in ("regmod", "emetmitigation", "remotethread")
@@ -51,17 +51,18 @@ _KEY_LIVES = [
 
 Maker = Callable[[int, bytes], Happening | None]
 """Makes an event for a moment (FILETIME) and its varint, or the one that must come first."""
-ManyMaker = Callable[[Sequence[int], Sequence[int], Sequence[bytes]], list[Happening]]
+Many = tuple[Iterable[bytes], Iterable[Sensor]]
+"""The bodies of events of one name, and whose they are."""
+ManyMaker = Callable[[Sequence[int], Sequence[int], Sequence[bytes]], Many]
 """Makes the events for some places in moments (FILETIME) and their varints."""
 
 
 def each(make: Maker) -> ManyMaker:
     """Makes many one by one: still, code that runs again at once runs faster."""
 
-    def makes(
-        places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
-    ) -> list[Happening]:
-        return [it for at in places if (it := make(moments[at], stamps[at])) is not None]
+    def makes(places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]) -> Many:
+        made = [it for at in places if (it := make(moments[at], stamps[at])) is not None]
+        return [it[2] for it in made], [it[3] for it in made if it[3] is not None]
 
     return makes
 
@@ -134,63 +135,46 @@ class Endpoints:
 
     def _filemods(
         self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
-    ) -> list[Happening]:
+    ) -> Many:
         active, numbers = self._active, self._numbers(len(places))
         for process, count, _ in _counted(active, numbers, moments[places[-1]]):
             process.filemod_count += count
             while len(process.filemods) < count:
                 process.filemods[:0] = self._file(process) * _TIMES
-        takes = [process.filemods.pop for process in active]
-        return [
-            (_FILEMOD, _FILEMOD, (lead, stamps[at], tail, env), sensor)
-            for at, (lead, tail, env, sensor) in zip(
-                places, [takes[number]() for number in numbers], strict=True
-            )
-        ]
+        return _told([process.filemods.pop for process in active], numbers, places, stamps)
 
     def _regmods(
         self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
-    ) -> list[Happening]:
+    ) -> Many:
         active, numbers = self._active_windows, self._numbers(len(places))
         for process, count, _ in _counted(active, numbers, moments[places[-1]]):
             process.regmod_count += count
             while len(process.regmods) < count:
                 process.regmods[:0] = self._key(process) * _TIMES
-        takes = [process.regmods.pop for process in active]
-        return [
-            (_REGMOD, _REGMOD, (lead, stamps[at], tail, env), sensor)
-            for at, (lead, tail, env, sensor) in zip(
-                places, [takes[number]() for number in numbers], strict=True
-            )
-        ]
+        return _told([process.regmods.pop for process in active], numbers, places, stamps)
 
     def _moduleloads(
         self, places: Sequence[int], moments: Sequence[int], stamps: Sequence[bytes]
-    ) -> list[Happening]:
-        active, numbers = self._active, self._numbers(len(places))
-        loaders = [
-            (it.wide, it.named, it.rest, it.env, it.sensor, self._loads[it.sensor.os])
-            for it in active
+    ) -> Many:
+        active, numbers, join = self._active, self._numbers(len(places)), b"".join
+        loaders = [(it.wide, it.named, it.rest, it.env, self._loads[it.sensor.os]) for it in active]
+        bodies = [
+            join((wide[which], stamps[at], named, guid, rest, loaded, env))
+            for at, (wide, named, rest, env, load) in zip(
+                places, map(loaders.__getitem__, numbers), strict=True
+            )
+            for which, guid, loaded in (load(),)
         ]
-        happenings: list[Happening] = []
-        for at, number in zip(places, numbers, strict=True):
-            wide, named, rest, env, sensor, load = loaders[number]
-            which, guid, loaded = load()
-            happenings.append((
-                _MODULELOAD, _MODULELOAD,
-                (wide[which], stamps[at], named, guid, rest, loaded, env), sensor,
-            ))  # fmt: skip
         for process, count, first in _counted(active, numbers, moments[places[-1]]):
             if not process.modload_count:
                 # The first is of its own image.
                 which, guid, loaded = self._own_load(process.binary)
-                happenings[first] = (
-                    _MODULELOAD, _MODULELOAD,
-                    (process.wide[which], stamps[places[first]], process.named, guid, process.rest,
-                     loaded, process.env), process.sensor,
-                )  # fmt: skip
+                bodies[first] = join((
+                    process.wide[which], stamps[places[first]], process.named, guid, process.rest,
+                    loaded, process.env,
+                ))  # fmt: skip
             process.modload_count += count
-        return happenings
+        return bodies, map([process.sensor for process in active].__getitem__, numbers)
 
     def _numbers(self, count: int) -> bytes:
         """Who of those that are active does it, for so many events."""
@@ -209,21 +193,22 @@ class Endpoints:
     def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
         if not self._active and (cause := self.first(now, stamp)):
             return cause
-        return self._moduleloads((0,), (now,), (stamp,))[0]
+        (body,), (sensor,) = self._moduleloads((0,), (now,), (stamp,))
+        return _MODULELOAD, _MODULELOAD, body, sensor
 
     def filemod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process did something to a file that it did nothing to before."""
         process.filemod_count += 1
         process.last_update = now
-        lead, tail, env, sensor = self._file(process)[-1]
-        return _FILEMOD, _FILEMOD, (lead, stamp, tail, env), sensor
+        lead, tail, sensor = self._file(process)[-1]
+        return _FILEMOD, _FILEMOD, lead + stamp + tail, sensor
 
     def regmod(self, process: Process, now: int, stamp: bytes) -> Happening:
         """A process changed the registry."""
         process.regmod_count += 1
         process.last_update = now
-        lead, tail, env, sensor = self._key(process)[-1]
-        return _REGMOD, _REGMOD, (lead, stamp, tail, env), sensor
+        lead, tail, sensor = self._key(process)[-1]
+        return _REGMOD, _REGMOD, lead + stamp + tail, sensor
 
     def _file(self, process: Process) -> list[Deed]:
         """What a process will do to a file, the last first."""
@@ -243,7 +228,7 @@ class Endpoints:
             process.wide[wide], words + deed_guid, process.env, process.sensor
         )  # fmt: skip
         return [
-            (lead, path + before + deed_guid + behind, env, sensor)
+            (lead, path + before + deed_guid + behind + env, sensor)
             for before, behind in self._file_lives[sensor.os][wide]()
         ]
 
@@ -256,9 +241,10 @@ class Endpoints:
         ]
         first, second, words = draw()
         head = b"".join((process.plain, lead, words, guid))
-        path = b"".join((start, sid if personal else b"", after, first, middle, second, end))
-        bare, env, sensor = process.bare, process.env, process.sensor
-        return [(bare, head + deed + path, env, sensor) for deed in self._key_lives()]
+        path = b"".join((start, sid if personal else b"", after, first, middle, second, end,
+                         process.env))  # fmt: skip
+        bare, sensor = process.bare, process.sensor
+        return [(bare, head + deed + path, sensor) for deed in self._key_lives()]
 
     def _file_lives_of(self, os: str, guid: int) -> Callable[[], list[_FileLife]]:
         """What is done to files, the last first, for a guid of that many bytes.
@@ -343,13 +329,13 @@ class Endpoints:
         parent.last_update = now
         if created:
             parent.childproc_count += 1
-        pieces = self.raw.childproc(parent, process, stamp, created=created, how=how)
-        return _CHILDPROC, _CHILDPROC, pieces, process.sensor
+        body = self.raw.childproc(parent, process, stamp, created=created, how=how)
+        return _CHILDPROC, _CHILDPROC, body, process.sensor
 
     def _procstart(self, now: int, stamp: bytes) -> Happening:
         starting = self._population.starting
         if not starting and _CHILDPROC in self._published:
-            process = self._exec(now)
+            process = self._exec(now, stamp)
             starting.append(process)
             return self.child(process, now, stamp, created=True)
         while not starting:
@@ -364,22 +350,23 @@ class Endpoints:
         sensor, odds = population.anywhere(), rng.random()
         if sensor.os != "windows" and odds < 0.3 and (parent := population.young(sensor)):
             parent = parent.forked_by or parent
-            child = population.spawn(sensor, parent.binary, now, parent)
+            child = population.spawn(sensor, parent.binary, now, stamp, parent)
             if odds < 0.2:
                 population.begin(parent.fork(child.pid))
                 return self.child(child, now, stamp, created=True, how="fork")
             population.starting.append(child)
             return self.child(child, now, stamp, created=True, how="other_exec")
-        process = self._exec(now, sensor)
+        process = self._exec(now, stamp, sensor)
         if sensor.os != "linux" and odds > 0.96 and self._suppresses:
             return self.child(process, now, stamp, created=True, how="suppressed")
         population.starting.append(process)
         return self.child(process, now, stamp, created=True)
 
-    def _exec(self, now: int, sensor: Sensor | None = None) -> Process:
+    def _exec(self, now: int, stamp: bytes, sensor: Sensor | None = None) -> Process:
         sensor = sensor or self._population.anywhere()
-        binary = self._rng.choice(self._estate.programs[sensor.os])
-        return self._population.spawn(sensor, binary, now)
+        programs = self._estate.programs[sensor.os]
+        binary = programs[int(self._random() * len(programs))]
+        return self._population.spawn(sensor, binary, now, stamp)
 
     def _procend(self, now: int, stamp: bytes) -> Happening | None:
         population = self._population
@@ -394,7 +381,7 @@ class Endpoints:
     # The rest, which is rare.
 
     def _netconn(self, now: int, stamp: bytes) -> Happening | None:
-        def connect(process: Process) -> Pieces:
+        def connect(process: Process) -> bytes:
             process.netconn_count += 1
             program = process.binary.program
             ports = program.ports if program else (443,)
@@ -414,21 +401,21 @@ class Endpoints:
         return name, name, self.raw.netconn(process, call, local_port, stamp), process.sensor
 
     def _crossprocopen(self, now: int, stamp: bytes) -> Happening | None:
-        def open_other(process: Process) -> Pieces:
+        def open_other(process: Process) -> bytes:
             process.crossproc_count += 1
             return self.raw.crossprocopen(process, process.parent or process, stamp)
 
         return self._by_process("crossprocopen", now, stamp, open_other)
 
     def _remotethread(self, now: int, stamp: bytes) -> Happening | None:
-        def thread(process: Process) -> Pieces:
+        def thread(process: Process) -> bytes:
             process.crossproc_count += 1
             return self.raw.remotethread(process, process.parent or process, stamp)
 
         return self._by_process("remotethread", now, stamp, thread, windows=True)
 
     def _processblock(self, now: int, stamp: bytes) -> Happening | None:
-        def block(process: Process) -> Pieces:
+        def block(process: Process) -> bytes:
             banned = self._estate.library(process.sensor.os, self._rng.randrange(10**6))
             return self.raw.processblock(process, banned, now, stamp)
 
@@ -452,7 +439,7 @@ class Endpoints:
         return name, name, self.raw.tamper(sensor, stamp), sensor
 
     def _by_process(
-        self, name: str, now: int, stamp: bytes, write: Callable[[Process], Pieces], *,
+        self, name: str, now: int, stamp: bytes, write: Callable[[Process], bytes], *,
         windows: bool = False,
     ) -> Happening | None:  # fmt: skip
         active = self._active_windows if windows else self._active
@@ -479,6 +466,17 @@ class Endpoints:
         if odds > 0.97:
             return Connection(host, address, 53, udp=True)
         return Connection(host, address, rng.choice(ports), odds < 0.93, False, 0.4 < odds < 0.44)
+
+
+def _told(
+    takes: Sequence[Callable[[], Deed]],
+    numbers: bytes,
+    places: Sequence[int],
+    stamps: Sequence[bytes],
+) -> Many:
+    """What those with these numbers did, each at the moment of its place."""
+    leads, tails, sensors = zip(*[takes[number]() for number in numbers], strict=True)
+    return map(b"".join, zip(leads, map(stamps.__getitem__, places), tails, strict=True)), sensors
 
 
 def _counted(

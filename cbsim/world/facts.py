@@ -66,7 +66,6 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     segment, digits = segment_of(process), version.segment_digits
     key, parent = process.key.encode(), process.parent
     assert parent is not None
-    guid = parent.guid - (1 << 64 if parent.guid >> 63 else 0)
     parent_image = _of_image(parent.image)
     known = _of_sensor_document(process.sensor) | _of_image(process.image)
     known["childproc_count"] = b"%d" % process.childproc_count
@@ -83,7 +82,7 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     known["start"] = iso_bytes(process.create_time)
     known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
     known["username"] = text(process.user.account)
-    known["parent_id"] = b"%d" % guid
+    known["parent_id"] = b"%d" % parent.guid
     # Half of the time the data store does not know the parent's binary (wire: Dialects).
     known["parent_md5"] = parent_image["process_md5"] if rng.random() < 0.5 else _UNKNOWN
     known["parent_name"] = parent_image["process_name"]
@@ -122,13 +121,13 @@ def _of_image(image: Image) -> Known:
 def of_arrival(binary: Binary, sensor: Sensor) -> Known:
     """A binary that came to an endpoint; no feed knows it."""
     known = of_sensor(sensor).copy()
-    known["md5"], known["scores"], known["watchlists"] = binary.hex.encode(), b"{}", b"{}"
+    known["md5"], known["scores"], known["watchlists"] = binary.hex, b"{}", b"{}"
     return known
 
 
 def of_copy(binary: Binary) -> Known:
     """The server's own copy of a binary."""
-    md5, size = binary.hex.encode(), binary.size
+    md5, size = binary.hex, binary.size
     return {
         "md5": md5,
         "size": b"%d" % size,
@@ -197,7 +196,7 @@ def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int)
         "copied_mod_len": size,
         "host_count": b"%d" % hosts,
         "last_seen": seen,
-        "md5": binary.hex.encode(),
+        "md5": binary.hex,
         "observed_filename": text(binary.path),
         "orig_mod_len": size,
         "server_added_timestamp": seen,

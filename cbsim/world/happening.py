@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from cbsim.world.estate import Sensor
-from cbsim.world.raw import Pieces
 
-__all__ = ["Happening"]
+__all__ = ["Happening", "Happenings"]
 
-Happening = tuple[str, str, Pieces, Sensor | None]
-"""A message's name, its routing key, its body in pieces, and for raw events the sensor.
+Happening = tuple[str, str, bytes, Sensor | None]
+"""A message's name, its routing key, its body, and for raw events the sensor.
 
 A plain tuple: one is made for every message.
 """
+
+
+class Happenings(NamedTuple):
+    """Many of them in order, a column a field."""
+
+    names: list[str]
+    keys: list[str]
+    bodies: list[bytes]
+    sensors: list[Sensor | None]

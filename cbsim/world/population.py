@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 from random import Random
 
 from cbsim.wire.clock import TICKS
@@ -54,14 +55,18 @@ class Population:
         return sensors[int(self._rng.random() * len(sensors))]
 
     def spawn(
-        self, sensor: Sensor, binary: Binary, now: int, parent: Process | None = None
-    ) -> Process:
-        """A new process, not told of yet; without a parent, it gets the one its program names."""
+        self, sensor: Sensor, binary: Binary, now: int, stamp: bytes,
+        parent: Process | None = None,
+    ) -> Process:  # fmt: skip
+        """A new process, not told of yet; without a parent, it gets the one its program names.
+
+        `stamp` is the varint of `now`.
+        """
         if parent is None:
             parent = self.root(sensor, binary.program.parent if binary.program else "explorer.exe")
         sensor.pid = pid = sensor.pid % 60000 + (4 if sensor.os == "windows" else 1)
-        bits = self._rng.getrandbits(128)
-        return Process(sensor, binary, parent, now, pid, bits, sha256=self._sha256)
+        bits = self._rng.getrandbits(144)
+        return Process(sensor, binary, parent, now, pid, bits, sha256=self._sha256, started=stamp)
 
     def begin(self, process: Process) -> None:
         """It was told of, and runs."""
@@ -71,9 +76,7 @@ class Population:
         if not self.active or (self.windows and not self.active_windows):
             self.turn()
         if len(self.live) > self._limit:
-            # Processes past the estate's size run on, but are not heard of again.
-            for _ in range(self._limit // 8 or 1):
-                self.oldest()
+            self._forget(self._limit // 8 or 1)
 
     def oldest(self) -> Process | None:
         """Take away the process that has run the longest and is not active; None if all are."""
@@ -85,6 +88,13 @@ class Population:
                     self.windows.remove(process)
                 return process
         return None
+
+    def _forget(self, count: int) -> None:
+        """Past the estate's size the oldest processes run on, but are not heard of again."""
+        active = {*self.active, *self.active_windows}
+        past = set(islice((process for process in self.live if process not in active), count))
+        self.live = [process for process in self.live if process not in past]
+        self.windows = [process for process in self.windows if process not in past]
 
     def recent(self) -> Process:
         """Some process that runs, as the server knows it: a forked child goes by its parent."""
@@ -103,9 +113,9 @@ class Population:
         # Forgotten and made again, it is the same.
         digest = blake2b(f"{self._estate.seed}:{sensor.id}:{name}".encode(), digest_size=24)
         bits = int.from_bytes(digest.digest(), "little")
-        booted = sensor.booted + (bits >> 128) % 600 * TICKS
+        booted = sensor.booted + (bits >> 144) % 600 * TICKS
         binary = self._system(sensor.os, name)
-        pid = 4 + (bits >> 144) % 280 * 4
+        pid = 4 + (bits >> 160) % 280 * 4
         return Process(sensor, binary, None, booted, pid, bits, sha256=self._sha256)
 
     def _system(self, os: str, name: str) -> Binary:

@@ -17,6 +17,11 @@ _SYSTEM = User("system", "SYSTEM", "S-1-5-18")
 _ROOT = User("root", "root", "0")
 _STAMP = 9
 """The bytes of a header's timestamp."""
+_MORE = bytes(byte | 0x80 for byte in range(256))
+"""Turns bytes into groups of a varint that goes on."""
+_ENDS = [bytes((byte & 0x7F | 0x40,)) for byte in range(256)]
+"""Turns a group into the last, which is not 0."""
+_GUID = (1 << 72) - 1
 
 
 def path_guid(path: str) -> int:
@@ -62,7 +67,7 @@ class Image(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def image_of(binary: Binary, user: str, *, sha256: bool) -> Image:
+def image_of(binary: Binary, user: str, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
     path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
     guid = varint(path_guid(path))
@@ -95,9 +100,8 @@ def string_entry(guid: bytes, path: str) -> bytes:
     return bytes_field(2, b"\x08" + guid + text_field(2, path) + b"\x18\x01")
 
 
-Deed = tuple[bytes, bytes, bytes, Sensor]
-"""An event that a process will send: what stands before and behind its moment, its `env`, and the
-sensor."""
+Deed = tuple[bytes, bytes, Sensor]
+"""An event that a process will send: what stands before and behind its moment, and the sensor."""
 
 
 class Process:
@@ -108,9 +112,9 @@ class Process:
     """
 
     __slots__ = (
-        "_key", "bare", "binary", "childproc_count", "cmdline", "create_time", "crossproc_count",
-        "env", "filemod_count", "filemods", "forked_by", "guid", "guid_varint", "identity",
-        "image", "last_update", "modload_count", "named", "netconn_count", "number",
+        "_guid", "_key", "bare", "binary", "childproc_count", "cmdline", "create_time",
+        "crossproc_count", "env", "filemod_count", "filemods", "forked_by", "guid_varint",
+        "identity", "image", "last_update", "modload_count", "named", "netconn_count", "number",
         "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
         "started", "stored", "user", "wide",
     )  # fmt: skip
@@ -125,15 +129,21 @@ class Process:
         bits: int,
         *,
         sha256: bool,
+        started: bytes = b"",
     ) -> None:
-        """`bits` are at least 128 random ones: its guid, and what it was started with."""
+        """`bits` are at least 144 random ones: its guid, and what it was started with.
+
+        `started` is the varint of its create time, for those who have it.
+        """
         self.sensor, self.binary, self.parent = sensor, binary, parent
         self.create_time = self.last_update = create_time
         self.pid, self.env = pid, sensor.env
-        self.guid = bits & (1 << 64) - 1
-        bits >>= 64
+        guid = (bits & _GUID).to_bytes(9, "little").translate(_MORE)
+        # In half of them bit 63 is set, which makes the varint ten bytes.
+        guid = guid + b"\x01" if bits >> 72 & 1 else guid[:8] + _ENDS[guid[8]]
+        bits >>= 80
         user = sensor.user.name if "{" in binary.path else ""
-        image = self.image = image_of(binary, user, sha256=sha256)
+        image = self.image = image_of(binary, user, sha256)
         self.path = image.path
         if image.service:
             self.user = _SYSTEM if sensor.os == "windows" else _ROOT
@@ -147,15 +157,17 @@ class Process:
         self.sparse = not bits >> 56 & 15
         self.forked_by: Process | None = None
         self._key: str | None = None
+        self._guid: int | None = None
         self.stored: tuple[tuple[int, int], dict[str, bytes]] | None = None
         """Its facts as the data store has them, once it was asked, and of which state."""
         self.filemods: list[Deed] = []
         """What it is about to do to files, the last first."""
         self.regmods: list[Deed] = []
         """What it is about to do to registry keys, the last first."""
-        self.number, self.started = number, started = varint(pid), varint(create_time)
+        self.number = number = varint(pid)
+        self.started = started = started or varint(create_time)
         """Its pid and create time as varints."""
-        self.guid_varint = guid = varint(self.guid)
+        self.guid_varint = guid
         self.identity = identity = b"\x48" + started + b"\x50" + number
         """`header.process_create_time` and `process_pid`."""
         self.named = b"\x28" + guid + b"\x30"
@@ -166,10 +178,10 @@ class Process:
         `header.fork_pid` (wire: POSIX, 5.2 on).
         """
         child = Process(
-            self.sensor, self.binary, self.parent, self.create_time, self.pid, self.guid,
-            sha256=bool(self.image.sha256),
+            self.sensor, self.binary, self.parent, self.create_time, self.pid, 0,
+            sha256=bool(self.image.sha256), started=self.started,
         )  # fmt: skip
-        child.forked_by = self
+        child.forked_by, child.guid_varint, child.named = self, self.guid_varint, self.named
         image = self.image
         child._encode(self.identity + image.fields + int_field(13, pid) + image.sha256)
         return child
@@ -177,12 +189,16 @@ class Process:
     def _encode(self, rest: bytes) -> None:
         self.rest = rest
         self.plain = plain = self.named[:-1] + rest
-        length = 3 + _STAMP + len(plain)
-        self.bare = b"\n" + varint(length) + b"\x08\x04\x20"
-        self.wide = (
-            b"\n" + varint(length + 10) + b"\x08\x04\x20",
-            b"\n" + varint(length + 11) + b"\x08\x04\x20",
-        )
+        self.bare, self.wide = _leads(3 + _STAMP + len(plain))
+
+    @property
+    def guid(self) -> int:
+        """Its guid as the data store has it: a signed number of 64 bits."""
+        if self._guid is None:
+            groups = enumerate(self.guid_varint)
+            number = sum((byte & 0x7F) << 7 * place for place, byte in groups)
+            self._guid = number - (number >> 63 << 64)
+        return self._guid
 
     @property
     def state(self) -> tuple[int, int]:
@@ -198,6 +214,13 @@ class Process:
         if self._key is None:
             self._key = process_key(self.sensor.id, self.pid, self.create_time)
         return self._key
+
+
+@lru_cache(maxsize=1024)
+def _leads(length: int) -> tuple[bytes, tuple[bytes, bytes]]:
+    """The starts of headers: one of that length, and those with a guid of nine or ten bytes."""
+    bare, *wide = (b"\n" + varint(length + more) + b"\x08\x04\x20" for more in (0, 10, 11))
+    return bare, (wide[0], wide[1])
 
 
 def _filled(template: str, bits: int, sensor: Sensor) -> str:

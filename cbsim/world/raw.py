@@ -1,8 +1,8 @@
-"""Raw events: what a process does, as the pieces of a CbEventMsg.
+"""Raw events: what a process does, as the bytes of a CbEventMsg.
 
 Fields stand in the order of their numbers and numbers are as short as they can be, so that the
-bytes are the ones protobuf's own serializer writes. A sensor's `env` (13) is a piece of its own:
-bundles leave it out.
+bytes are the ones protobuf's own serializer writes. A sensor's `env` (13) stands in each, word for
+word: bundles take it out.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from cbsim.world.estate import Sensor
 from cbsim.world.process import Process, path_guid, string_entry
 from cbsim.world.software import Binary, Product
 
-__all__ = ["Call", "Connection", "Pieces", "RawWriter", "environment"]
-
-Pieces = tuple[bytes, ...]
-"""A body in parts that need only be joined."""
+__all__ = ["Call", "Connection", "RawWriter", "environment"]
 
 
 class Connection(NamedTuple):
@@ -68,7 +65,7 @@ class RawWriter:
         self._proxy += int_field(11, swap_port(3128)) + text_field(12, "proxy.internal")
         self._products: dict[Product, tuple[bytes, bytes]] = {}
 
-    def process(self, process: Process, stamp: bytes) -> Pieces:
+    def process(self, process: Process, stamp: bytes) -> bytes:
         """`process` or `procstart`: it started."""
         parent = process.parent
         assert parent is not None
@@ -77,7 +74,7 @@ class RawWriter:
             header = bytes_field(1, b"".join((b"\x08\x04\x20", stamp, process.named[:-1],
                                              process.identity)))  # fmt: skip
             body = b"\x08" + process.number + b"\x10\x01" + family + b"\x60\x00"
-            return header, bytes_field(3, body), process.env
+            return header + bytes_field(3, body) + process.env
         image = process.image
         body = b"".join((
             b"\x08", process.number, b"\x10\x01", family, b"\x28", parent.guid_varint,
@@ -87,19 +84,19 @@ class RawWriter:
         ))  # fmt: skip
         if self._sha256:
             body += bytes_field(19, process.binary.sha256)
-        return *_own_path(process, stamp), b"\x1a" + varint(len(body)), body, process.env
+        return _by_itself(process, stamp, body)
 
-    def procend(self, process: Process, stamp: bytes) -> Pieces:
+    def procend(self, process: Process, stamp: bytes) -> bytes:
         """It ended."""
         parent = process.parent
         assert parent is not None
         body = b"".join((b"\x08", process.number, b"\x10\x00\x18", parent.number, b"\x20",
                          parent.started))  # fmt: skip
-        return *_own_path(process, stamp), bytes_field(3, body), process.env
+        return _by_itself(process, stamp, body)
 
     def childproc(
         self, parent: Process, child: Process, stamp: bytes, *, created: bool, how: str = "exec"
-    ) -> Pieces:
+    ) -> bytes:
         """A child started or ended; `how`: `exec`, `fork`, `other_exec` or `suppressed`."""
         inherited = parent if how == "fork" else child
         image = inherited.image
@@ -117,8 +114,10 @@ class RawWriter:
             body += bytes_field(14, inherited.binary.sha256)
         context = child if how == "other_exec" else parent
         guid, identity = context.named[:-1], context.identity
-        lead = b"\n" + varint(12 + len(guid) + len(identity)) + b"\x08\x04\x20"
-        return lead, stamp, guid, identity, b"\x62" + varint(len(body)), body, child.env
+        return b"".join((
+            b"\n", varint(12 + len(guid) + len(identity)), b"\x08\x04\x20", stamp, guid, identity,
+            b"\x62", varint(len(body)), body, child.env,
+        ))  # fmt: skip
 
     def load(self, binary: Binary, *, scanned: bool, own: bool = False) -> tuple[int, bytes, bytes]:
         """What a `moduleload` of a binary says: for `Process.wide`, its path's guid, and what
@@ -136,7 +135,7 @@ class RawWriter:
             body += bytes_field(8, binary.sha256)
         return len(guid) - 9, guid, string_entry(guid, path) + bytes_field(4, body)
 
-    def netconn(self, process: Process, call: Call, local_port: int, stamp: bytes) -> Pieces:
+    def netconn(self, process: Process, call: Call, local_port: int, stamp: bytes) -> bytes:
         """It made or took a connection: `network`, or `networkv2` from newer servers."""
         remote, local, more = call
         port = varint(swap_port(local_port))
@@ -144,9 +143,10 @@ class RawWriter:
             body = (
                 remote + (local or bytes_field(10, _ip(process.sensor.ip))) + b"\x58" + port + more
             )
-            return process.bare, stamp, process.plain, process.env, bytes_field(20, body)
+            return _by(process, stamp, 20, body)
         body = b"".join((remote, b"\x78", varint(_ipv4(process.sensor.ip)), b"\x80\x01", port))
-        return process.bare, stamp, process.plain, b"\x32" + varint(len(body)), body, process.env
+        return b"".join((process.bare, stamp, process.plain, b"\x32", varint(len(body)), body,
+                         process.env))  # fmt: skip
 
     def call(self, connection: Connection) -> Call:
         """What a `netconn` says of a connection, whoever makes it."""
@@ -176,26 +176,26 @@ class RawWriter:
             more += text_field(13, f"{path_guid(connection.address):032x}")
         return body, local, more
 
-    def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> Pieces:
+    def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> bytes:
         """It opened a handle to another process of its endpoint."""
         how, access = _OPENS[int(self._rng.random() * len(_OPENS))]
         body = b"".join((how, target.number, b"\x18", target.started, access, target.image.opened))
         tail = b"\x0a" + varint(len(body)) + body + b"\x18\x00"
-        return process.bare, stamp, process.plain, process.env, bytes_field(14, tail)
+        return _by(process, stamp, 14, tail)
 
-    def remotethread(self, process: Process, other: Process, stamp: bytes) -> Pieces:
+    def remotethread(self, process: Process, other: Process, stamp: bytes) -> bytes:
         """It started a thread in another process, or another did in it."""
         body = b"".join((b"\x08", other.number, b"\x10", other.started, other.image.threaded))
         tail = b"\x12" + varint(len(body)) + body + b"\x18\x00"
         tail += b"\x20\x01" if self._rng.random() < 0.5 else b"\x20\x00"
-        return process.bare, stamp, process.plain, process.env, bytes_field(14, tail)
+        return _by(process, stamp, 14, tail)
 
-    def tamper(self, sensor: Sensor, stamp: bytes) -> Pieces:
+    def tamper(self, sensor: Sensor, stamp: bytes) -> bytes:
         """Somebody interfered with the sensor."""
         alert = int_field(1, self._rng.randrange(1, 6))
-        return _SENSOR_HEADER, stamp, sensor.env, bytes_field(15, alert)
+        return _SENSOR_HEADER + stamp + sensor.env + bytes_field(15, alert)
 
-    def processblock(self, process: Process, banned: Binary, now: int, stamp: bytes) -> Pieces:
+    def processblock(self, process: Process, banned: Binary, now: int, stamp: bytes) -> bytes:
         """A banned process was kept from starting, or ended."""
         rng = self._rng
         running = rng.random() < 0.33
@@ -207,10 +207,12 @@ class RawWriter:
         body += text_field(9, f'"{banned.path}" ')
         if not running:
             body += text_field(10, process.user.sid) + text_field(11, process.user.account)
-        header = process.wide[len(guid) - 9], stamp, process.named, guid, process.rest
-        return *header, string_entry(guid, banned.path), process.env, bytes_field(16, body)
+        return b"".join((
+            process.wide[len(guid) - 9], stamp, process.named, guid, process.rest,
+            string_entry(guid, banned.path), process.env, bytes_field(16, body),
+        ))  # fmt: skip
 
-    def emetmitigation(self, process: Process, now: int, stamp: bytes) -> Pieces:
+    def emetmitigation(self, process: Process, now: int, stamp: bytes) -> bytes:
         """Microsoft EMET stopped an exploit."""
         number = self._rng.choice(tuple(_MITIGATIONS))
         name = _MITIGATIONS[number]
@@ -227,9 +229,9 @@ class RawWriter:
         body += bytes_field(3, int_field(1, number)) + text_field(4, said) + b"\x28\x01"
         header = b"\x08\x04\x20" + stamp
         header += int_field(9, process.create_time) + int_field(10, process.pid)
-        return bytes_field(1, header), process.env, bytes_field(17, body)
+        return bytes_field(1, header) + process.env + bytes_field(17, body)
 
-    def filelessscriptload(self, process: Process, stamp: bytes) -> Pieces:
+    def filelessscriptload(self, process: Process, stamp: bytes) -> bytes:
         """It ran a script that came from no file, or from one."""
         bits = self._rng.getrandbits(256)
         body = text_field(1, f"Get-WmiObject Win32_Process | Where-Object Handle -gt {bits & 4095}")
@@ -238,38 +240,40 @@ class RawWriter:
         if not bits & 1:
             field, path = 24, rf"c:\scripts\inventory{bits & 15}.ps1"
             body += text_field(3, path)
-        return process.bare, stamp, process.plain, process.env, bytes_field(field, body)
+        return _by(process, stamp, field, body)
 
-    def module(self, sensor: Sensor, binary: Binary, stamp: bytes) -> Pieces:
+    def module(self, sensor: Sensor, binary: Binary, stamp: bytes) -> bytes:
         """The sensor met a binary."""
-        said = self._products.get(binary.product)
+        product, names = binary.product, b""
+        said = self._products.get(product)
         if said is None:
-            said = self._products[binary.product] = _product_fields(binary.product)
+            said = self._products[product] = _product_fields(product)
         size, path = varint(binary.size), binary.path.encode()
-        names = b""
-        if binary.product.os == "Windows":
-            name = binary.filename.encode()
-            size_of = varint(len(name))
-            names = b"".join((text_field(4, binary.description), said[0], b"\x5a", size_of, name,
-                              b"\x62", size_of, name))  # fmt: skip
+        if product.os == "Windows":
+            name = text_field(11, binary.filename)
+            if not product.folder:
+                names = text_field(4, binary.description)
+            names = b"".join((names, said[0], name, b"\x62", name[1:]))
         body = b"".join((
-            b"\x0a\x20", binary.hex.encode(), b"\x10", size, b"\x18", size, names, said[1],
+            b"\x0a\x20", binary.hex, b"\x10", size, b"\x18", size, names, said[1],
             b"\xca\x01\x14d\x86\x15\x00", binary.sha256[:4], _IMAGE_TAIL,
             b"\xd2\x01", varint(len(path)), path,
         ))  # fmt: skip
         if self._sha256:
             body += bytes_field(27, binary.sha256)
-        return _SENSOR_HEADER, stamp, b"\x4a" + varint(len(body)), body, sensor.env
+        return b"".join((_SENSOR_HEADER, stamp, b"\x4a", varint(len(body)), body, sensor.env))
 
 
 _IMAGE_TAIL = bytes(8) + b"\xf0\x00\x22\x00"
 
 
 def _product_fields(product: Product) -> tuple[bytes, bytes]:
-    """The fields of a `module` that are its product's: 5 to 9, and 14 to 24."""
+    """The fields of a `module` that are its product's: up to 9, and 14 to 24."""
     named = fields = b""
     if product.os == "Windows":
-        named = text_field(5, product.company) + text_field(6, product.name)
+        # Its description is its product's name, but for files of the operating system.
+        named = text_field(4, product.name) if product.folder else b""
+        named += text_field(5, product.company) + text_field(6, product.name)
         named += text_field(7, product.version)
         named += text_field(8, product.comments) if product.comments else b""
         named += text_field(9, product.copyright)
@@ -287,11 +291,19 @@ def _product_fields(product: Product) -> tuple[bytes, bytes]:
     return named, fields + (bytes_field(24, product.icon) if product.icon else b"")
 
 
-def _own_path(process: Process, stamp: bytes) -> Pieces:
-    """The header of an event whose file is the process's own, and its string."""
+def _by_itself(process: Process, stamp: bytes, body: bytes) -> bytes:
+    """An event in the field `process`: its file is the process's own, and so is its string."""
     named, guid, rest = process.named, process.image.guid, process.rest
-    lead = b"\n" + varint(13 + len(named) + 2 * len(guid) + len(rest)) + b"\x08\x04\x20"
-    return lead, stamp, named, guid, b"\x40", guid, rest, process.image.entry
+    return b"".join((
+        b"\n", varint(13 + len(named) + 2 * len(guid) + len(rest)), b"\x08\x04\x20", stamp, named,
+        guid, b"\x40", guid, rest, process.image.entry, b"\x1a", varint(len(body)), body,
+        process.env,
+    ))  # fmt: skip
+
+
+def _by(process: Process, stamp: bytes, field: int, body: bytes) -> bytes:
+    """An event in a field behind `env`."""
+    return b"".join((process.bare, stamp, process.plain, process.env, bytes_field(field, body)))
 
 
 _ipv4 = lru_cache(maxsize=4096)(ipv4_to_wire)

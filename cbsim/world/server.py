@@ -96,13 +96,13 @@ class Voice:
         at = self._stamp if odds >= 0.0025 else self._stamp[:-4]
         facts["event_timestamp"] = facts["timestamp"] = at
         if (number := speech.database_id) is None:
-            return name, speech.key, (form.fill(facts),), None
+            return name, speech.key, form.fill(facts), None
         identity = facts[number] if number in facts else fixed.facts[number]
         key = speech.keys.get(identity)
         if key is None:
             key = routing_key(speech.notification, self._version, int(identity))
             speech.keys[identity] = key
-        return name, key, (form.fill(facts),), None
+        return name, key, form.fill(facts), None
 
     def document(self, name: str, facts: Facts, members: Facts, fixed: Fixed = NOTHING) -> bytes:
         """A document for that notification's `docs`; `members` are of families."""

@@ -31,6 +31,8 @@ class Product:
     name: str
     folder: str
     """Where its files are, and how their names begin."""
+    stem: str
+    """How their names begin."""
     version: str
     digsig: str
     comments: str
@@ -55,22 +57,25 @@ class Product:
 class Binary:
     """A file that can be run or loaded. Everything about it follows from its path and a digest."""
 
-    __slots__ = ("filename", "md5", "path", "product", "program", "sha256", "size")
+    __slots__ = ("_hex", "filename", "md5", "path", "product", "program", "sha256", "size")
 
     def __init__(
-        self, digest: bytes, path: str, product: Product, size: int,
+        self, digest: bytes, path: str, filename: str, product: Product, size: int,
         program: Program | None = None,
     ) -> None:  # fmt: skip
         self.sha256, self.md5 = digest[:32], digest[32:48]
         self.path, self.product, self.size = path, product, size
-        self.filename = path.rpartition("\\" if product.os == "Windows" else "/")[2]
+        self.filename = filename
         """The last part of its path."""
         self.program = program
+        self._hex = b""
 
     @property
-    def hex(self) -> str:
+    def hex(self) -> bytes:
         """Its MD5 as notifications of binaries have it: upper-case hex."""
-        return self.md5.hex().upper()
+        if not self._hex:
+            self._hex = self.md5.hex().upper().encode()
+        return self._hex
 
     @property
     def os(self) -> str:
@@ -110,9 +115,8 @@ class Software:
         digested.update(b"%d" % number)
         digest = digested.digest()
         product = self._third_party(os, digest[48] % _PRODUCTS)
-        path = f"{product.folder}{number}{product.extension}"
-        size = self._sizes[digest[50] << 2 | digest[51] & 3]
-        return Binary(digest, path, product, size)
+        size, name = self._sizes[digest[50] << 2 | digest[51] & 3], f"{number}{product.extension}"
+        return Binary(digest, product.folder + name, product.stem + name, product, size)
 
     def _file(self, os: str, path: str) -> Binary:
         company = {"windows": "Microsoft Corporation", "osx": "Apple Inc."}.get(os, "")
@@ -128,7 +132,8 @@ class Software:
         digest = blake2b(self._salt + path.encode()).digest()
         size = self._sizes[digest[50] << 2 | digest[51] & 3]
         product = self._system(os, company, name)
-        return Binary(digest, path, product, size, program)
+        filename = path.rpartition("\\" if os == "windows" else "/")[2]
+        return Binary(digest, path, filename, product, size, program)
 
     def _product_numbered(self, os: str, number: int) -> Product:
         rng = Random(f"{self._seed}:{os}:product {number}")
@@ -168,6 +173,7 @@ def _product(
         company=company,
         name=name,
         folder=folder,
+        stem=folder.rpartition("\\" if os == "windows" else "/")[2],
         version=version + (" (winblue_ltsb.150928-1002)" if branch else ""),
         digsig=rng.choices(tuple(DIGSIG_RESULTS), odds)[0],
         comments=f"{name} component" if rng.random() < 0.12 else "",

@@ -9,6 +9,7 @@ from random import Random
 from cbsim.catalog import NOTIFICATIONS
 from cbsim.errors import ScenarioError
 from cbsim.wire.clock import TICKS
+from cbsim.wire.event import varint
 from cbsim.world.agenda import Agenda
 from cbsim.world.arrival import BinaryArrival
 from cbsim.world.arrivals import Arrivals
@@ -131,7 +132,8 @@ class World:
         process = self._population.of(sensor)
         if process is None:
             program = self._rng.choice(self.estate.programs[sensor.os])
-            process = self._population.spawn(sensor, program, sensor.booted + 60 * TICKS)
+            started = sensor.booted + 60 * TICKS
+            process = self._population.spawn(sensor, program, started, varint(started))
             self._population.begin(process)
         story = self._hit_by(process.forked_by or process, feed, report)
         self._agenda.interrupt(self._process_hit, story, now)
@@ -139,7 +141,7 @@ class World:
     def infect(self, sensor: Sensor, files: int, now: int) -> None:
         """Let ransomware run on one endpoint: it starts, encrypts files, connects, stays."""
         endpoints, urgent = self._endpoints, self.urgent
-        process = self._population.spawn(sensor, self._arrivals.malware(), now)
+        process = self._population.spawn(sensor, self._arrivals.malware(), now, varint(now))
         if "ingress.event.childproc" in self._published:
             urgent.append(partial(endpoints.child, process, created=True))
         if endpoints.started in self._published:
@@ -164,11 +166,13 @@ class World:
         return self._agenda.taken(name, now) or self._endpoints.makers[name](now, stamp)
 
     def _module(self, now: int, stamp: bytes) -> Happening:
-        del stamp
-        if known := self._agenda.taken("ingress.event.module", now):
+        name, agenda = "ingress.event.module", self._agenda
+        if known := agenda.taken(name, now):
             return known
-        arrival = BinaryArrival(self._teller, self._arrivals.next(), now)
-        return self._agenda.tell(self._arrival, arrival, now)
+        arrived = self._arrivals.next()
+        agenda.told(self._arrival, BinaryArrival(self._teller, arrived, now), now)
+        body = self._endpoints.raw.module(arrived.sensor, arrived.binary, stamp)
+        return name, name, body, arrived.sensor
 
     def _tell(self, name: str, now: int, stamp: bytes) -> Happening | None:
         """A message that follows from a story: of one that got there, or of a new one."""
