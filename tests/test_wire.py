@@ -111,7 +111,10 @@ def test_varint_is_protobufs(number: int) -> None:
 @given(st.text(), st.binary(), st.dictionaries(st.text(), st.integers(0, 2**53) | st.text()))
 def test_envelope_round_trip(key: str, body: bytes, headers: dict[str, int | str]) -> None:
     for content_type in ("application/json", "application/protobuf"):
-        message = Message("api.events", key, content_type, body, headers, 12.5)
+        message = Message(
+            "api.events", key, content_type, body, headers, clock.from_epoch_seconds(12.5)
+        )
+        assert message.timestamp == 12.5
         assert from_line(as_line(message)) == message
 
 

@@ -11,6 +11,7 @@ from typing import IO, Protocol
 import orjson
 
 from cbsim.errors import CbsimError, WireError
+from cbsim.wire.clock import from_epoch_seconds
 from cbsim.wire.message import JSON_TYPE, Message
 
 __all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "brokerless", "from_line"]
@@ -110,7 +111,7 @@ def as_line(message: Message, received: float | None = None) -> bytes:
         "routing_key": message.routing_key,
         "content_type": message.content_type,
         "headers": dict(message.headers),
-        "timestamp": round(message.timestamp, 6),
+        "timestamp": message.timestamp,
     }
     if received is not None:
         fields["received"] = round(received, 6)
@@ -144,6 +145,7 @@ def from_line(line: bytes) -> Message:
             body = b64decode(fields["body_base64"], validate=True)
         except (KeyError, TypeError, ValueError):
             raise WireError("expected `body` (text) or `body_base64`") from None
+    ticks = from_epoch_seconds(moment) if moment else 0
     return Message(
-        fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, moment
+        fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, ticks
     )

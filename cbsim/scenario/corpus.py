@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names
 from cbsim.errors import ScenarioError
-from cbsim.wire.clock import epoch_seconds
 from cbsim.wire.fault import BrokenMessage, Fault
 from cbsim.wire.message import Message
 
@@ -62,7 +61,7 @@ class Corpus:
         for moment in moments:
             name, message = self._messages[self._at]
             self._at = (self._at + 1) % len(self._messages)
-            moved = message._replace(timestamp=epoch_seconds(moment))
+            moved = message._replace(moment=moment)
             if isinstance(message, BrokenMessage):
                 moved = BrokenMessage.of(moved, message.fault)
             messages.append(moved)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cbsim.scenario.corpus import BUNDLE
 from cbsim.wire import bundle
-from cbsim.wire.clock import epoch_seconds, from_filetime
+from cbsim.wire.clock import from_filetime
 from cbsim.wire.message import (
     EVENTS_EXCHANGE,
     JSON_TYPE,
@@ -20,9 +20,6 @@ from cbsim.world.estate import Sensor
 from cbsim.world.happening import Happenings
 
 __all__ = ["Exporter"]
-
-_UNIX = 11_644_473_600_000
-"""Milliseconds from 1601 to 1970."""
 
 
 class Exporter:
@@ -44,7 +41,7 @@ class Exporter:
             return self._bundled(happenings, moments)
         names, keys, bodies, sensors = happenings
         types = [JSON_TYPE if sensor is None else PROTOBUF_TYPE for sensor in sensors]
-        single = columns(keys, types, bodies, map(epoch_seconds, moments))
+        single = columns(keys, types, bodies, moments)
         return single, names, range(len(single))
 
     def _bundled(
@@ -54,8 +51,7 @@ class Exporter:
         for at, (name, key, body, sensor) in enumerate(zip(*happenings, strict=True)):
             if sensor is None or self._single:
                 kind = JSON_TYPE if sensor is None else PROTOBUF_TYPE
-                moment = epoch_seconds(moments[at])
-                messages.append(Message(EVENTS_EXCHANGE, key, kind, body, timestamp=moment))
+                messages.append(Message(EVENTS_EXCHANGE, key, kind, body, moment=moments[at]))
                 names.append(name)
                 positions.append(at)
             if sensor is not None:
@@ -88,4 +84,4 @@ class Exporter:
             "nodeId": 0,
             "sensorHostName": sensor.hostname,
         }
-        return Message(RAW_EXCHANGE, "", content_type, body, headers, epoch_seconds(moment))
+        return Message(RAW_EXCHANGE, "", content_type, body, headers, moment)

@@ -33,7 +33,7 @@ class Emitter:
         if stream is None:
             stream = self._streams[name] = self._stream(name)
         # AMQP does not carry the moment: what is emitted is what is delivered.
-        message = next(stream)._replace(timestamp=0.0)
+        message = next(stream)._replace(moment=0)
         if not fields:
             return message
         entry = lookup(name)

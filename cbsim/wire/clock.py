@@ -13,6 +13,7 @@ __all__ = [
     "display_time",
     "epoch_seconds",
     "filetime",
+    "from_epoch_seconds",
     "from_filetime",
     "iso_bytes",
     "iso_time",
@@ -45,6 +46,11 @@ def from_filetime(ticks: int) -> datetime:
 def epoch_seconds(ticks: int) -> float:
     """Seconds since 1970 with milliseconds, as `event_timestamp` has them."""
     return (ticks - _UNIX) // 10_000 / 1000
+
+
+def from_epoch_seconds(seconds: float) -> int:
+    """The FILETIME of seconds since 1970, to the millisecond."""
+    return round(seconds * 1000) * 10_000 + _UNIX
 
 
 def iso_time(ticks: int) -> str:

@@ -8,6 +8,8 @@ from itertools import repeat
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cbsim.wire.clock import epoch_seconds
+
 __all__ = [
     "EVENTS_EXCHANGE",
     "JSON_TYPE",
@@ -37,12 +39,17 @@ class Message(NamedTuple):
     content_type: str
     body: bytes
     headers: Mapping[str, int | str] = _NO_HEADERS
-    timestamp: float = 0.0
-    """The moment it belongs to on the scenario's clock, seconds since 1970."""
+    moment: int = 0
+    """The moment it belongs to on the scenario's clock (FILETIME); 0 where that is not known."""
+
+    @property
+    def timestamp(self) -> float:
+        """That moment in seconds since 1970, with milliseconds."""
+        return epoch_seconds(self.moment) if self.moment else 0.0
 
 
 def columns(
-    keys: Iterable[str], types: Iterable[str], bodies: Iterable[bytes], moments: Iterable[float]
+    keys: Iterable[str], types: Iterable[str], bodies: Iterable[bytes], moments: Iterable[int]
 ) -> list[Message]:
     """Messages on `api.events`, a column a field: many at once cost a fifth of one by one."""
     rows = zip(repeat(EVENTS_EXCHANGE), keys, types, bodies, repeat(_NO_HEADERS), moments)
