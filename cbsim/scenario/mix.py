@@ -72,6 +72,12 @@ class Mix:
 
     def take(self, moments: Sequence[int]) -> Happenings:
         """The messages for these moments (FILETIME), one each."""
+        taken = self._turn(moments[: self._world.longest_turn])
+        while (at := len(taken.names)) < len(moments):
+            taken.extend(self._turn(moments[at : at + self._world.longest_turn]))
+        return taken
+
+    def _turn(self, moments: Sequence[int]) -> Happenings:
         world, over = self._world, self._over
         makers, urgent, many = world.makers, world.urgent, world.turn()
         varints, names = stamps(moments), [*islice(self._picks, len(moments))]

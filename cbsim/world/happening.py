@@ -22,3 +22,10 @@ class Happenings(NamedTuple):
     keys: list[str]
     bodies: list[bytes]
     sensors: list[Sensor | None]
+
+    def extend(self, more: Happenings) -> None:
+        """Let others follow."""
+        self.names.extend(more.names)
+        self.keys.extend(more.keys)
+        self.bodies.extend(more.bodies)
+        self.sensors.extend(more.sensors)
