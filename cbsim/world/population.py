@@ -40,6 +40,8 @@ class Population:
         """Their parents' events told of them; their own start comes next."""
         self.reaping: deque[Process] = deque(maxlen=_WAITING)
         """They ended, and their parents have not heard of it yet."""
+        self._salted = blake2b(b"%d:" % estate.seed, digest_size=24)
+        self._system = lru_cache(maxsize=64)(self._system_named)
         self.root = lru_cache(maxsize=4096)(self._root)
         """A process that has been there since the endpoint started, by sensor and file name."""
 
@@ -111,14 +113,15 @@ class Population:
 
     def _root(self, sensor: Sensor, name: str) -> Process:
         # Forgotten and made again, it is the same.
-        digest = blake2b(f"{self._estate.seed}:{sensor.id}:{name}".encode(), digest_size=24)
-        bits = int.from_bytes(digest.digest(), "little")
+        salted = self._salted.copy()
+        salted.update(b"%d:%b" % (sensor.id, name.encode()))
+        bits = int.from_bytes(salted.digest(), "little")
         booted = sensor.booted + (bits >> 144) % 600 * TICKS
         binary = self._system(sensor.os, name)
         pid = 4 + (bits >> 160) % 280 * 4
         return Process(sensor, binary, None, booted, pid, bits, sha256=self._sha256)
 
-    def _system(self, os: str, name: str) -> Binary:
+    def _system_named(self, os: str, name: str) -> Binary:
         """The program of that name, or the file of the operating system that carries it."""
         for binary in self._estate.programs[os]:
             if binary.filename == name:

@@ -11,7 +11,8 @@ from cbsim.wire.identity import process_key
 from cbsim.world.estate import Sensor, User
 from cbsim.world.software import Binary
 
-__all__ = ["Deed", "Image", "Process", "image_of", "path_guid", "string_entry"]
+__all__ = ["Deed", "Image", "Process", "image_of", "long_varint", "path_digest", "path_guid",
+           "string_entry"]  # fmt: skip
 
 _SYSTEM = User("system", "SYSTEM", "S-1-5-18")
 _ROOT = User("root", "root", "0")
@@ -21,16 +22,24 @@ _MORE = bytes(byte | 0x80 for byte in range(256))
 """Turns bytes into groups of a varint that goes on."""
 _ENDS = [bytes((byte & 0x7F | 0x40,)) for byte in range(256)]
 """Turns a group into the last, which is not 0."""
-_GUID = (1 << 72) - 1
+_DRAWN = (1 << 80) - 1
 
 
-def path_guid(path: str) -> int:
-    """The number that stands for a string in `header.filepath_string_guid` and `strings`.
+def path_guid(path: str) -> bytes:
+    """What stands for a string in `header.filepath_string_guid` and `strings`, as a varint."""
+    return long_varint(path_digest(path))
 
-    As a varint it is nine or ten bytes: headers have only two lengths.
-    """
-    digest = blake2b(path.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") | 1 << 62
+
+def path_digest(path: str) -> bytes:
+    """24 bytes that follow from a path; its guid is made of the first ten."""
+    return blake2b(path.encode(), digest_size=24).digest()
+
+
+def long_varint(drawn: bytes) -> bytes:
+    """A varint of nine or ten bytes from ten random ones: headers have only two lengths."""
+    groups = drawn[:9].translate(_MORE)
+    # In half of them bit 63 is set.
+    return groups + b"\x01" if drawn[9] & 1 else groups[:8] + _ENDS[groups[8]]
 
 
 class Image(NamedTuple):
@@ -70,7 +79,7 @@ class Image(NamedTuple):
 def image_of(binary: Binary, user: str, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
     path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
-    guid = varint(path_guid(path))
+    guid = path_guid(path)
     digest = binary.sha256 if sha256 else b""
     return Image(
         path=path,
@@ -112,7 +121,7 @@ class Process:
     """
 
     __slots__ = (
-        "_guid", "_key", "bare", "binary", "childproc_count", "cmdline", "create_time",
+        "_bits", "_cmdline", "_guid", "_key", "bare", "binary", "childproc_count", "create_time",
         "crossproc_count", "env", "filemod_count", "filemods", "forked_by", "guid_varint",
         "identity", "image", "last_update", "modload_count", "named", "netconn_count", "number",
         "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
@@ -138,10 +147,8 @@ class Process:
         self.sensor, self.binary, self.parent = sensor, binary, parent
         self.create_time = self.last_update = create_time
         self.pid, self.env = pid, sensor.env
-        guid = (bits & _GUID).to_bytes(9, "little").translate(_MORE)
-        # In half of them bit 63 is set, which makes the varint ten bytes.
-        guid = guid + b"\x01" if bits >> 72 & 1 else guid[:8] + _ENDS[guid[8]]
-        bits >>= 80
+        guid = long_varint((bits & _DRAWN).to_bytes(10, "little"))
+        self._bits = bits = bits >> 80
         user = sensor.user.name if "{" in binary.path else ""
         image = self.image = image_of(binary, user, sha256)
         self.path = image.path
@@ -149,8 +156,7 @@ class Process:
             self.user = _SYSTEM if sensor.os == "windows" else _ROOT
         else:
             self.user = sensor.user
-        commands = image.commands
-        self.cmdline = _filled(commands[bits % len(commands)], bits >> 4, sensor)
+        self._cmdline: str | None = None
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
         # One start in sixteen is told before the sensor knows what was started.
@@ -182,6 +188,7 @@ class Process:
             sha256=bool(self.image.sha256), started=self.started,
         )  # fmt: skip
         child.forked_by, child.guid_varint, child.named = self, self.guid_varint, self.named
+        child._bits = self._bits
         image = self.image
         child._encode(self.identity + image.fields + int_field(13, pid) + image.sha256)
         return child
@@ -190,6 +197,14 @@ class Process:
         self.rest = rest
         self.plain = plain = self.named[:-1] + rest
         self.bare, self.wide = _leads(3 + _STAMP + len(plain))
+
+    @property
+    def cmdline(self) -> str:
+        """What it was started with; of most that have run for long, nobody asks."""
+        if self._cmdline is None:
+            commands, bits = self.image.commands, self._bits
+            self._cmdline = _filled(commands[bits % len(commands)], bits >> 4, self.sensor)
+        return self._cmdline
 
     @property
     def guid(self) -> int:

@@ -15,7 +15,7 @@ from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_wire, ipv6_to_wire, swap_port
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.world.estate import Sensor
-from cbsim.world.process import Process, path_guid, string_entry
+from cbsim.world.process import Process, long_varint, path_digest, path_guid, string_entry
 from cbsim.world.software import Binary, Product
 
 __all__ = ["Call", "Connection", "RawWriter", "environment"]
@@ -124,13 +124,14 @@ class RawWriter:
         follows the header. `own`: it is the image of the process that loads it.
         """
         path = binary.path
-        number = path_guid(path)
-        guid = varint(number)
-        body = int_field(1, number ^ 0x5BD1E995) + b"\x10" + guid + bytes_field(3, binary.md5)
+        digest = path_digest(path)
+        guid = long_varint(digest)
+        body = b"".join((b"\x08", long_varint(digest[10:]), b"\x10", guid, b"\x1a\x10", binary.md5))
         if scanned:
+            number = int.from_bytes(digest[20:], "little")
             base = 0x7FF000000000 + (number & 0xFFFFF) * 0x10000
-            body += int_field(4, number & 0x7FFF) + int_field(5, own)
-            body += int_field(6, base) + int_field(7, binary.size)
+            body = b"".join((body, int_field(4, number >> 17), b"\x28\x01" if own else b"\x28\x00",
+                             b"\x30", varint(base), b"\x38", varint(binary.size)))  # fmt: skip
         if self._sha256:
             body += bytes_field(8, binary.sha256)
         return len(guid) - 9, guid, string_entry(guid, path) + bytes_field(4, body)
@@ -172,8 +173,8 @@ class RawWriter:
         local = bytes_field(10, _ip("fe80::1")) if ":" in connection.address else b""
         more = b""
         if self._ja3 and connection.port == 443 and not connection.udp:
-            more = text_field(12, f"{path_guid(connection.host):032x}")
-            more += text_field(13, f"{path_guid(connection.address):032x}")
+            more = text_field(12, path_digest(connection.host)[:16].hex())
+            more += text_field(13, path_digest(connection.address)[:16].hex())
         return body, local, more
 
     def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> bytes:
@@ -199,7 +200,7 @@ class RawWriter:
         """A banned process was kept from starting, or ended."""
         rng = self._rng
         running = rng.random() < 0.33
-        guid = varint(path_guid(banned.path))
+        guid = path_guid(banned.path)
         body = b"\x08\x01" + int_field(2, 2 if running else 1)
         body += bytes_field(3, banned.md5) + text_field(4, banned.path)
         if running:
