@@ -127,10 +127,11 @@ class _Run:
                 for batch in batches:
                     if batch.dues is not None:
                         self._on_schedule(batch, batch.dues)
-                    elif _is_over(batch.phase, time.monotonic() - opened):
+                        continue
+                    # What was made has happened: it goes out even if the phase is over by now.
+                    self._hand_over(batch, 0, len(batch.messages))
+                    if _is_over(batch.phase, time.monotonic() - opened):
                         break
-                    else:
-                        self._hand_over(batch, 0, len(batch.messages))
         except KeyboardInterrupt:
             report.interrupted = True
         sink.flush()

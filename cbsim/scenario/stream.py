@@ -127,6 +127,9 @@ class Stream:
                 sent, names, positions = make(moments)
                 if ends is None:
                     self._began = dues[-1]
+                if not sent:
+                    # All of it waits in bundles.
+                    continue
                 if unpaced:
                     yield Batch(phase, None, sent, names)
                 else:
