@@ -205,6 +205,11 @@ class LedgerSink:
         """As the sink says."""
         return self._sink.confirmed
 
+    @property
+    def republished(self) -> int:
+        """As the sink says."""
+        return getattr(self._sink, "republished", 0)
+
     def publish(self, message: Message) -> None:
         """Write it down, then publish it."""
         self.publish_many((message,))

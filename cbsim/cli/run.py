@@ -107,7 +107,7 @@ def command(
             report = run(wanted, into, begin, count=count, on_progress=console.progress)
     finally:
         into.close()
-    console.summary(report, getattr(target, "republished", 0))
+    console.summary(report)
     if at is not None and not report.interrupted and (left := at.drain()):
         click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
     if report.confirmed < report.sent:
