@@ -105,9 +105,9 @@ def command(
         # Only those who ask for a ledger wait for what it needs.
         from cbsim.checks.ledger import Ledger
 
-        hold(Ledger(ledger, {"scenario": scenario, "seed": str(wanted.seed),
-                             "server": wanted.server.version, "start": begin.isoformat(),
-                             "cbsim": __version__}))  # fmt: skip
+        about = {"scenario": scenario, "seed": str(wanted.seed), "server": wanted.server.version,
+                 "start": begin.isoformat(), "cbsim": __version__}  # fmt: skip
+        hold(Ledger(ledger, about | ({} if workers is None else {"workers": str(workers)})))
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     console = Console(sys.stderr, scenario, where)
     if workers is None:

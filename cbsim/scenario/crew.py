@@ -197,8 +197,8 @@ def _together(known: Sequence[Progress], done: Sequence[Report]) -> Progress:
     whole = (sum(totals) + len(done)) / (len(known) + len(done))
     return Progress(
         phase=known[0].phase,
-        sent=sum(it.sent for it in (*known, *done)),
-        confirmed=sum(it.confirmed for it in (*known, *done)),
+        sent=sum(it.sent for it in known) + sum(it.sent for it in done),
+        confirmed=sum(it.confirmed for it in known) + sum(it.confirmed for it in done),
         rate=sum(it.rate for it in known),
         asked=sum(asked) if asked else None,
         lag=max(it.lag for it in known),

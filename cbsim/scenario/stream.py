@@ -196,9 +196,15 @@ class Stream:
 
 def schedules(scenario: Scenario, shards: int = 1) -> list[Schedule]:
     """The schedule of each phase, for so many shards that take a moment each in turn."""
+    sizes = [_BATCH] * len(scenario.phases)
+    if shards > 1:
+        # A second of it at most: schedules that are slow take long to work out.
+        sizes = [
+            shards * max(1, min(_BATCH, int(phase.usual / shards))) for phase in scenario.phases
+        ]
     return [
-        _blocks(phase, f"{scenario.seed}:rate:{number}", _BATCH * shards)
-        for number, phase in enumerate(scenario.phases)
+        _blocks(phase, f"{scenario.seed}:rate:{number}", size)
+        for number, (phase, size) in enumerate(zip(scenario.phases, sizes, strict=True))
     ]
 
 

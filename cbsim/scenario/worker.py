@@ -55,21 +55,24 @@ Telling = str | Progress | Report | Failure
 
 def work(crew: Connection, orders: Orders) -> None:
     """Publish a portion; the last that is told is a Report or a Failure."""
-    signal.signal(signal.SIGTERM, _interrupt)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    told: Report | Failure
-    try:
-        told = _published(crew, orders)
-    except KeyboardInterrupt:
-        told = Report(interrupted=True)
-    except CbsimError as error:
-        told = Failure(str(error))
-    except Exception as unknown:  # whoever waits for us must hear of it
-        told = Failure(f"worker {orders.number + 1} of {orders.workers} failed: {unknown!r}")
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    told: Report | Failure = Report(interrupted=True)
+    with suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, _interrupt)
+        told = _outcome(crew, orders)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Without a crew, nobody wants to know.
     with suppress(OSError):
         crew.send(told)
+
+
+def _outcome(crew: Connection, orders: Orders) -> Report | Failure:
+    try:
+        return _published(crew, orders)
+    except CbsimError as error:
+        return Failure(str(error))
+    except Exception as unknown:  # whoever waits for us must hear of it
+        return Failure(f"worker {orders.number + 1} of {orders.workers} failed: {unknown!r}")
 
 
 def _published(crew: Connection, orders: Orders) -> Report:
