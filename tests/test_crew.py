@@ -91,6 +91,17 @@ def workers_of(process: subprocess.Popen[str], number: int) -> list[int]:
     raise AssertionError(process.communicate()[1])
 
 
+def under_way(process: subprocess.Popen[str]) -> None:
+    """Wait until it says that messages are confirmed."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if " confirmed, " in line and not line.split(": ")[1].startswith("0 "):
+            return
+    raise AssertionError("".join(said))
+
+
 def command_of(process: int) -> bytes:
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes()
@@ -175,7 +186,7 @@ def test_an_interrupt_ends_all_of_them_cleanly(
     process = begun(scenario, "--broker", bus.url, "--workers", "2")
     workers = workers_of(process, 2)
     assert all(b"cb:" not in command_of(it) and b"amqp" not in command_of(it) for it in workers)
-    time.sleep(0.5)
+    under_way(process)
     if number is signal.SIGINT:
         # A terminal sends it to all of them.
         os.killpg(process.pid, number)
@@ -206,7 +217,7 @@ def test_a_killed_worker_ends_the_run(bus: Bus, tmp_path: Path) -> None:
     scenario = bus.scenario(tmp_path / "run.yaml", "{duration: 1h, rate: 1000/s}")
     process = begun(scenario, "--broker", bus.url, "--workers", "3")
     workers = workers_of(process, 3)
-    time.sleep(0.5)
+    under_way(process)
     os.kill(workers[1], signal.SIGKILL)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
