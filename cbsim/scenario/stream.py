@@ -155,7 +155,7 @@ class Stream:
         for block in self._schedule[number]:
             if ends is None:
                 self._began = began + block[-1]
-            for ats in _batches(self._shard.slice(block), unpaced=unpaced):
+            for ats in _batches(block, self._shard, unpaced=unpaced):
                 while ats:
                     while pending and pending[0].at <= ats[0]:
                         moment = self._origin + int((began + ats[0]) * TICKS)
@@ -226,12 +226,16 @@ def _end(phase: Phase) -> float | None:
     return None if phase.rate == rates.MAX else phase.duration
 
 
-def _batches(ats: list[float], *, unpaced: bool) -> Iterator[list[float]]:
-    """The moments of a block by the batch."""
+def _batches(block: list[float], shard: Shard, *, unpaced: bool) -> Iterator[list[float]]:
+    """A shard's moments of a block by the batch: as many as the whole run's batches would have."""
+    ats = shard.slice(block)
+    # The first ones differ, so that shards of one process do not make theirs at the same time.
+    spans = shard.number + 1
     while ats:
-        cut = len(ats) if unpaced else bisect_right(ats, ats[0] + _SPAN)
+        cut = len(ats) if unpaced else bisect_right(ats, ats[0] + _SPAN * spans)
         yield ats[:cut]
         del ats[:cut]
+        spans = shard.of
 
 
 def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:
