@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from operator import truediv
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -130,15 +131,22 @@ def estates(rounds: int, size: int) -> dict[str, float]:
 
 
 def workers(rounds: int, count: int) -> dict[str, float]:
-    """Messages a second, by the wall, of one worker and of two, and their ratio."""
-    one, two = [], []
+    """Messages a second by the wall of two workers, of one, and of a run that is not divided."""
+    found: dict[str, list[float]] = {"two": [], "one": [], "none": []}
     for _ in range(rounds):
-        for number, rates in enumerate((one, two), 1):
-            report = crew.run(unpaced(count=count), NullSink, FIXED_START, number)
-            rates.append(report.sent / report.seconds)
-    pairs = zip(one, two, strict=True)
-    return {"one_a_second": median(one), "two_a_second": median(two),
-            "ratio": median(both / alone for alone, both in pairs)}  # fmt: skip
+        scenario = unpaced(count=count)
+        for name, report in (
+            ("two", crew.run(scenario, NullSink, FIXED_START, 2)),
+            ("one", crew.run(scenario, NullSink, FIXED_START, 1)),
+            ("none", run(scenario, NullSink(), FIXED_START)),
+        ):
+            found[name].append(report.sent / report.seconds)
+
+    def ratio(other: str) -> float:
+        return median(map(truediv, found["two"], found[other]))
+
+    rates = {f"{name}_a_second": median(rates) for name, rates in found.items()}
+    return rates | {"ratio": ratio("one"), "ratio_to_none": ratio("none")}
 
 
 def memory(counts: Sequence[int]) -> dict[str, float]:
@@ -268,8 +276,12 @@ def main() -> None:
     rows.append(("100,000 sensors, 1,000,000 binaries; 100 and 1,000", f"{it['us_large']:.2f} µs",
                  f"{it['us_small']:.2f} µs", f"{it['ratio']:.2f}", "<= 1.2"))  # fmt: skip
     it = figures["workers"]
-    rows.append(("two workers into the null sink to one, a second", f"{it['two_a_second']:,.0f}",
-                 f"{it['one_a_second']:,.0f}", f"{it['ratio']:.2f}", ""))  # fmt: skip
+    rows += [
+        (f"two workers into the null sink, {other} a second", f"{it['two_a_second']:,.0f}",
+         f"{it[rate]:,.0f}", f"{it[key]:.2f}", "")
+        for other, rate, key in (("and one;", "one_a_second", "ratio"),
+                                 ("and none;", "none_a_second", "ratio_to_none"))
+    ]  # fmt: skip
     (few, low), (many, high) = figures["memory_mib"].items()
     rows.append((f"memory of {many} messages, of {few}", f"{high:.1f} MiB", f"{low:.1f} MiB",
                  f"+{high - low:.1f} MiB", "< 20 MB"))  # fmt: skip

@@ -215,18 +215,31 @@ def test_an_interrupt_while_they_start(tmp_path: Path) -> None:
 
 def test_a_killed_worker_ends_the_run(bus: Bus, tmp_path: Path) -> None:
     scenario = bus.scenario(tmp_path / "run.yaml", "{duration: 1h, rate: 1000/s}")
-    process = begun(scenario, "--broker", bus.url, "--workers", "3")
+    ledger = tmp_path / "run.ledger"
+    process = begun(scenario, "--broker", bus.url, "--workers", "3", "--ledger", str(ledger))
     workers = workers_of(process, 3)
     under_way(process)
     os.kill(workers[1], signal.SIGKILL)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert said.strip().splitlines()[-1] == (
-        "cbsim: worker 2 of 3 was killed by SIGKILL in the midst of the run; "
+        "cbsim: worker 2 of 3 was killed by signal 9 in the midst of the run; "
         "the others were stopped"
     )
     assert "Traceback" not in said
     assert ended(workers)
+    # What was handed over was written down before.
+    with Ledger.open(ledger) as book:
+        result = compare(book, records_of(bus.take()))
+    assert result.total("received") > 100
+    assert not [*result.unexpected, *result.corrupted, *result.lost]
+
+
+def test_workers_publish_to_the_broker_of_the_command(tmp_path: Path) -> None:
+    args = ["steady-state", "--rate", "max", "--count", "500", "--workers", "2"]
+    done = cbsim("run", *args, "--broker", "embedded")
+    assert done.returncode == 0, done.stderr
+    assert counts(done.stderr) == (500, 500)
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:

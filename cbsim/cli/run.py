@@ -78,9 +78,9 @@ def command(
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
 
-    The same seed, scenario and --start give the same messages, byte for byte; with --workers, each
-    sensor's in the same order for any N. Ctrl-C ends the run cleanly. Exit code 1 when a message
-    could not be confirmed.
+    The same seed, scenario and --start give the same messages, byte for byte. With --workers they
+    are others than without, and the same of every sensor, in the same order, for any N. Ctrl-C ends
+    the run cleanly. Exit code 1 when a message could not be confirmed.
     """
     wanted = changed(load(scenario), rate, duration, count, seed, server, dialect)
     topology = Topology(

@@ -159,7 +159,7 @@ class _Crew:
         member.process.join()
         if member.report is None and not self._stopping:
             code = member.process.exitcode or 0
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else "ended"
+            how = f"was killed by signal {-code}" if code < 0 else "ended"
             self._fail(
                 f"worker {member.number + 1} of {self._workers} {how} in the midst of the run; "
                 "the others were stopped"

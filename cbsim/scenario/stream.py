@@ -196,16 +196,18 @@ class Stream:
 
 def schedules(scenario: Scenario, shards: int = 1) -> list[Schedule]:
     """The schedule of each phase, for so many shards that take a moment each in turn."""
-    sizes = [_BATCH] * len(scenario.phases)
-    if shards > 1:
-        # A second of it at most: schedules that are slow take long to work out.
-        sizes = [
-            shards * max(1, min(_BATCH, int(phase.usual / shards))) for phase in scenario.phases
-        ]
     return [
-        _blocks(phase, f"{scenario.seed}:rate:{number}", size)
-        for number, (phase, size) in enumerate(zip(scenario.phases, sizes, strict=True))
+        _blocks(phase, f"{scenario.seed}:rate:{number}", _most(phase, shards) * shards)
+        for number, phase in enumerate(scenario.phases)
     ]
+
+
+def _most(phase: Phase, shards: int) -> int:
+    """How many of a shard's moments are worked out at a time."""
+    if shards == 1 or not isinstance(phase.rate, RateModel):
+        return _BATCH
+    # A second of what changes: where it is slow, so many would take long.
+    return max(1, min(_BATCH, int(phase.usual / shards)))
 
 
 def _blocks(phase: Phase, seed: str, size: int) -> Schedule:
