@@ -14,19 +14,31 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from operator import truediv
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.peers import captured, perform
 from cbsim.bus.sink import NullSink
+from cbsim.scenario import crew
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import few_collections, run
 from cbsim.scenario.stream import FIXED_START, Stream
 from cbsim.wire.message import Message
 
-__all__ = ["compared", "estates", "held", "main", "measure", "memory", "starts", "unpaced"]
+__all__ = [
+    "compared",
+    "estates",
+    "held",
+    "main",
+    "measure",
+    "memory",
+    "starts",
+    "unpaced",
+    "workers",
+]
 
 RAW = {"ingress.event.*": 1.0}
 JSON = {"feed.*": 38.0, "watchlist.*": 86.0, "binaryinfo.*": 116.0, "binarystore.*": 30.0,
@@ -116,6 +128,25 @@ def estates(rounds: int, size: int) -> dict[str, float]:
     pairs = zip(few, many, strict=True)
     return {"us_small": median(few), "us_large": median(many),
             "ratio": median(large / small for small, large in pairs)}  # fmt: skip
+
+
+def workers(rounds: int, count: int) -> dict[str, float]:
+    """Messages a second by the wall of two workers, of one, and of a run that is not divided."""
+    found: dict[str, list[float]] = {"two": [], "one": [], "none": []}
+    for _ in range(rounds):
+        scenario = unpaced(count=count)
+        for name, report in (
+            ("two", crew.run(scenario, NullSink, FIXED_START, 2)),
+            ("one", crew.run(scenario, NullSink, FIXED_START, 1)),
+            ("none", run(scenario, NullSink(), FIXED_START)),
+        ):
+            found[name].append(report.sent / report.seconds)
+
+    def ratio(other: str) -> float:
+        return median(map(truediv, found["two"], found[other]))
+
+    rates = {f"{name}_a_second": median(rates) for name, rates in found.items()}
+    return rates | {"ratio": ratio("one"), "ratio_to_none": ratio("none")}
 
 
 def memory(counts: Sequence[int]) -> dict[str, float]:
@@ -219,6 +250,7 @@ def measure(short: bool) -> dict[str, object]:
         "raw": compared(RAW, rounds, size),
         "json": compared(JSON, rounds, size // 4),
         "estates": estates(rounds, size),
+        "workers": workers(3, 200_000 if short else 1_000_000),
         "memory_mib": memory((100_000, 1_000_000) if short else (100_000, 10_000_000)),
         "start_cpu_seconds": starts(5),
         "held": held(10_000, 5 if short else 20),
@@ -243,6 +275,13 @@ def main() -> None:
     it = figures["estates"]
     rows.append(("100,000 sensors, 1,000,000 binaries; 100 and 1,000", f"{it['us_large']:.2f} µs",
                  f"{it['us_small']:.2f} µs", f"{it['ratio']:.2f}", "<= 1.2"))  # fmt: skip
+    it = figures["workers"]
+    rows += [
+        (f"two workers into the null sink, {other} a second", f"{it['two_a_second']:,.0f}",
+         f"{it[rate]:,.0f}", f"{it[key]:.2f}", "")
+        for other, rate, key in (("and one;", "one_a_second", "ratio"),
+                                 ("and none;", "none_a_second", "ratio_to_none"))
+    ]  # fmt: skip
     (few, low), (many, high) = figures["memory_mib"].items()
     rows.append((f"memory of {many} messages, of {few}", f"{high:.1f} MiB", f"{low:.1f} MiB",
                  f"+{high - low:.1f} MiB", "< 20 MB"))  # fmt: skip

@@ -9,10 +9,14 @@ what they publish to.
 from __future__ import annotations
 
 import json
+import os
 import select
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import mean, median
 
 import pika
@@ -20,13 +24,15 @@ import pika.spec
 
 from benchmarks.ground import Ground, broker, ground
 from benchmarks.perftest import PerfTest, UnavailableError
-from benchmarks.sample import Sample, in_turn, middle
+from benchmarks.sample import Meter, Sample, in_turn, middle
 from cbsim.bus.connection import connect
 from cbsim.bus.framing import Outgoing, method
 from cbsim.bus.link import Link, _take
 from cbsim.bus.publisher import Publisher
-from cbsim.bus.sink import NullSink
+from cbsim.bus.sink import NullSink, Sink
+from cbsim.bus.topology import Topology
 from cbsim.bus.unconfirmed import Unconfirmed
+from cbsim.scenario import crew
 from cbsim.scenario.loader import parse
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import run
@@ -108,6 +114,7 @@ def _figures(where: Ground, count: int, rounds: int) -> dict[str, object]:
         "cbsim": lambda: _cbsim(where, count),
         "cbsim, prebuilt messages": lambda: _publisher(where, stream, count),
         "cbsim, bundles": lambda: _cbsim(where, 2 * count, bundled=True),
+        "cbsim, bundles, 2 workers": lambda: _crew(where, 2 * count),
         "pika": lambda: _pika(where, size, count // 4),
         "pika, a confirm each": lambda: _pika(where, size, count // 20, confirmed=True),
     }
@@ -169,8 +176,8 @@ def _scenario(count: int, *, bundled: bool = False) -> Scenario:
 class _FromFirst:
     """A sink whose meter begins with the first message: the estate is then built."""
 
-    def __init__(self, publisher: Publisher, where: Ground) -> None:
-        self._publisher, self._where = publisher, where
+    def __init__(self, publisher: Publisher, meter: Meter) -> None:
+        self._publisher, self._meter = publisher, meter
         self._begun = False
         self.flush, self.close = publisher.flush, publisher.close
 
@@ -184,18 +191,51 @@ class _FromFirst:
     def publish_many(self, messages: Sequence[Message]) -> None:
         if not self._begun:
             self._begun = True
-            self._where.meter.begin()
+            self._meter.begin()
         self._publisher.publish_many(messages)
 
 
 def _cbsim(where: Ground, count: int, *, bundled: bool = False) -> Sample:
     publisher = Publisher(where.url, where.topology, window=_WINDOW)
-    report = run(_scenario(count, bundled=bundled), _FromFirst(publisher, where), START)
+    report = run(_scenario(count, bundled=bundled), _FromFirst(publisher, where.meter), START)
     sample = where.meter.end(count)
     publisher.close()
     if report.confirmed != report.sent:
         raise AssertionError("not everything was confirmed")
     return sample
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """Opens a worker's publisher, whose CPU seconds since its first message go to a file."""
+
+    url: str
+    topology: Topology
+    folder: str
+
+    def __call__(self) -> Sink:
+        publisher, meter = Publisher(self.url, self.topology, window=_WINDOW), Meter()
+        sink = _FromFirst(publisher, meter)
+
+        def close() -> None:
+            Path(self.folder, str(os.getpid())).write_text(str(meter.end(1).cpu))
+            publisher.close()
+
+        sink.close = close
+        return sink
+
+
+def _crew(where: Ground, count: int) -> Sample:
+    """Two workers; a run takes the time that it reports: they start long before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        opened = _Worker(where.url, where.topology, folder)
+        where.meter.begin()
+        report = crew.run(_scenario(count, bundled=True), opened, START, 2)
+        sample = where.meter.end(count)
+        cpu = sum(float(path.read_text()) for path in Path(folder).iterdir())
+    if report.confirmed != report.sent:
+        raise AssertionError("not everything was confirmed")
+    return replace(sample, seconds=report.seconds, cpu=cpu)
 
 
 def _publisher(where: Ground, stream: list[Message], count: int) -> Sample:

@@ -233,6 +233,30 @@ def test_a_run_hands_over_the_stream_in_order(rate: float | str) -> None:
     assert (report.lag > 0) == (rate != "max")
 
 
+def test_bundles_are_sent_when_they_are_full_at_any_rate() -> None:
+    scenario = parse("""
+    server: {raw: bundles, bundle: 20}
+    estate: {sensors: 2}
+    phases: [{count: 100, rate: 400/s, mix: {"ingress.event.*": 1}}]
+    """)
+    sink = Kept()
+    report = run(scenario, sink, FIXED_START)
+    assert report.per_name == {"bundle": len(sink.messages)}
+    assert sum(len([*split(run)]) for it in sink.messages for run in members(it.body)) == 100
+
+
+def test_what_a_phase_that_is_over_by_the_clock_made_was_sent() -> None:
+    scenario = parse("""
+    phases: [{name: fast, duration: 10ms, rate: max}, {name: last, count: 300, rate: max}]
+    """)
+    sink = Kept()
+    report = run(scenario, sink, FIXED_START)
+    fast = report.sent - 300
+    expected = [it for _, it, _, _ in messages(scenario, FIXED_START, fast)]
+    assert sink.messages[:fast] == expected
+    assert fast > 0
+
+
 def test_progress_comes_about_once_a_second_and_at_slow_rates_too() -> None:
     scenario = parse("phases: [{count: 2, rate: 30/min, mix: {ingress.event.tamper: 1}}]")
     told: list[Progress] = []

@@ -287,6 +287,34 @@ def test_a_ledger_is_whole_after_a_crash(tmp_path: Path) -> None:
     assert not result.corrupted
 
 
+def test_several_write_in_one_ledger(tmp_path: Path, stream: list[Message]) -> None:
+    path = tmp_path / "run.ledger"
+    Ledger(path, {"seed": "4"}).close()
+    ours, theirs = Ledger.join(path), Ledger.join(path)
+    for start in range(0, 600, 60):
+        ours.record(stream[start : start + 40])
+        theirs.record(stream[start + 40 : start + 60])
+        if start == 300:
+            # Each counts its own; a range of these is several in the ledger.
+            ours.confirm(0, 99)
+            theirs.confirm(0, 49)
+    ours.confirm(100, 398)
+    theirs.confirm(50, 199)
+    assert (len(ours), len(theirs)) == (400, 200)
+    ours.close()
+    theirs.close()
+    result = compare(Ledger.open(path), taps(stream[:600]))
+    assert result.whole
+    assert result.total("received") == 600
+    assert not result.disordered
+    rows = sqlite3.connect(path).execute("select sequence, confirmed from message").fetchall()
+    assert sorted(number for number, _ in rows) == [*range(600)]
+    # The last of `ours` was not confirmed.
+    assert [number for number, confirmed in rows if confirmed is None] == [579]
+    with pytest.raises(CbsimError, match=r"ledger .*none: cannot be written"):
+        Ledger.join(tmp_path / "none")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [(["--map", "guild=a"], 1, "--map guild=a: did you mean guid?"),

@@ -102,6 +102,10 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_identities_hold_across_messages(seed: int) -> None:
+    check_identities(sent(everything(seed=seed)))
+
+
+def check_identities(stream: list[Message]) -> None:
     started: set[str] = set()
     observed: set[str] = set()
     hosts: set[tuple[str, int]] = set()
@@ -109,7 +113,7 @@ def test_identities_hold_across_messages(seed: int) -> None:
     stored: set[str] = set()
     ingress: set[str] = set()
     clocks: defaultdict[int, int] = defaultdict(int)
-    for name, fields in readings(sent(everything(seed=seed))):
+    for name, fields in readings(stream):
         if name.startswith("ingress.event."):
             sensor = fields["env"]["endpoint"]["SensorId"]
             moment = int(fields["header"]["timestamp"])

@@ -3,6 +3,7 @@
 A row a message: sequence, route, digest of the body, identity, and when it was published. Confirms
 are rows of their own, a range each, so that nothing is ever changed. Every batch is committed
 before its messages are handed over: after a crash the ledger knows all that can be on the bus.
+Several processes may write in one; a batch gets its sequence numbers as it is committed.
 
     sqlite3 run.ledger "select sequence, routing_key, identity from message limit 5"
 """
@@ -13,11 +14,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -48,6 +50,19 @@ pragma user_version = {_VERSION};
 """
 
 
+_PATIENCE = 60.0
+"""Seconds to wait for other processes that write in the same ledger."""
+
+
+class _Span(NamedTuple):
+    """Messages of ours that have a run of sequence numbers."""
+
+    first: int
+    last: int
+    ahead: int
+    """How much their sequence numbers are more than ours."""
+
+
 def digest(body: bytes) -> bytes:
     """16 bytes that stand for a body."""
     return blake2b(body, digest_size=16).digest()
@@ -73,10 +88,30 @@ class Ledger:
             self._database.commit()
         except sqlite3.Error as error:
             raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
+        self._begin()
+
+    def _begin(self) -> None:
         self._routes: dict[tuple[str, str], int] = {}
         self._next = 0
         self._confirmed: deque[tuple[int, int, float]] = deque()
+        self._spans: deque[_Span] = deque()
         self._lock = threading.Lock()
+
+    @classmethod
+    def join(cls, path: str | Path) -> Ledger:
+        """A ledger that another process began, to write in it too; raises CbsimError.
+
+        Its messages are counted from 0 for `confirm`, whatever the others write.
+        """
+        self = cls.__new__(cls)
+        self._path = path
+        try:
+            self._database = cls._connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)
+            self._database.execute("pragma synchronous = normal")
+        except sqlite3.Error as error:
+            raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
+        self._begin()
+        return self
 
     @classmethod
     def open(cls, path: str | Path) -> Ledger:
@@ -88,17 +123,17 @@ class Ledger:
         try:
             self._database = cls._connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
             (version,) = self._database.execute("pragma user_version").fetchone()
+            self._begin()
             (self._next,) = self._database.execute("select count(*) from entry").fetchone()
         except sqlite3.Error:
             raise CbsimError(f"{path}: is no ledger of `cbsim run --ledger`") from None
         if version != _VERSION:
             raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
-        self._routes, self._confirmed, self._lock = {}, deque(), threading.Lock()
         return self
 
     @staticmethod
     def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
-        return sqlite3.connect(target, uri=uri, check_same_thread=False)
+        return sqlite3.connect(target, _PATIENCE, uri=uri, check_same_thread=False)
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -109,7 +144,7 @@ class Ledger:
         return self._database
 
     def __len__(self) -> int:
-        """How many messages are in it."""
+        """How many messages are in it, or were written by a process that joined it."""
         return self._next
 
     def __enter__(self) -> Ledger:
@@ -128,8 +163,8 @@ class Ledger:
 
         `broken` says of each how it is broken on purpose, None for the others.
         """
-        now = time.time()
-        rows = []
+        now, routes = time.time(), self._routes
+        rows: list[list[Any]] = []
         for number, message in enumerate(messages):
             fields = _parsed(message)
             content = None if fields is None else content_digest(fields)
@@ -137,21 +172,17 @@ class Ledger:
             # A bundle that is broken on purpose may be a bomb: nobody unpacks it here.
             bomb = how is not None and message.exchange == RAW_EXCHANGE
             identity = {} if bomb else identity_of(message, fields)
-            route = self._routes.get((message.exchange, message.routing_key))
-            if route is None:
-                route = self._route(message)
+            route = message.exchange, message.routing_key
             rows.append(
-                (self._next + number, route, digest(message.body), content, identity.get("sensor"),
-                 orjson.dumps(identity).decode(), now, how)
+                [0, route, digest(message.body), content, identity.get("sensor"),
+                 orjson.dumps(identity).decode(), now, how]
             )  # fmt: skip
-        with self._lock:
-            try:
-                self._settle()
-                self._database.executemany("insert into entry values (?,?,?,?,?,?,?,?)", rows)
-                self._database.commit()
-            except sqlite3.Error as error:
-                raise CbsimError(f"ledger {self._path}: cannot be written: {error}") from None
-        self._next += len(rows)
+        with self._writing():
+            first = self._read("select coalesce(max(sequence) + 1, 0) from entry")
+            for sequence, row in enumerate(rows, first):
+                row[:2] = sequence, routes.get(row[1]) or self._route(row[1])
+            self._database.executemany("insert into entry values (?,?,?,?,?,?,?,?)", rows)
+            self._number(first, len(rows))
 
     def confirm(self, first: int, last: int) -> None:
         """Note that the broker confirmed the messages from one sequence to another, both included.
@@ -167,17 +198,54 @@ class Ledger:
             self._database.commit()
             self._database.close()
 
-    def _route(self, message: Message) -> int:
-        key = message.exchange, message.routing_key
-        self._routes[key] = number = len(self._routes) + 1
-        self._database.execute("insert into route values (?, ?, ?)", (number, *key))
-        return number
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction that no other process is in, and in it the confirms so far."""
+        with self._lock:
+            try:
+                self._database.execute("begin immediate")
+                try:
+                    self._settle()
+                    yield
+                finally:
+                    # Too much in it is no harm: what an interrupt keeps back was not confirmed.
+                    self._database.commit()
+            except sqlite3.Error as error:
+                raise CbsimError(f"ledger {self._path}: cannot be written: {error}") from None
+
+    def _read(self, query: str, *values: object) -> Any:
+        """The one value that a query gives; None for none."""
+        row = self._database.execute(query, values).fetchone()
+        return row and row[0]
+
+    def _route(self, key: tuple[str, str]) -> int:
+        query = "select id from route where exchange = ? and routing_key = ?"
+        number = self._read(query, *key)
+        if number is None:
+            self._database.execute("insert into route values (null, ?, ?)", key)
+            number = self._read(query, *key)
+        self._routes[key] = number
+        return cast(int, number)
+
+    def _number(self, first: int, count: int) -> None:
+        """Remember that so many messages more have sequence numbers from `first` on."""
+        span = _Span(self._next, self._next + count - 1, first - self._next)
+        if self._spans and self._spans[-1].ahead == span.ahead:
+            span = _Span(self._spans.pop().first, span.last, span.ahead)
+        self._spans.append(span)
+        self._next += count
 
     def _settle(self) -> None:
         while self._confirmed:
-            self._database.execute(
-                "insert into confirm values (?, ?, ?)", self._confirmed.popleft()
-            )
+            first, last, at = self._confirmed.popleft()
+            while self._spans[0].last < first:
+                # Confirms come in order.
+                self._spans.popleft()
+            for span in self._spans:
+                if span.first > last:
+                    break
+                row = max(first, span.first) + span.ahead, min(last, span.last) + span.ahead, at
+                self._database.execute("insert into confirm values (?, ?, ?)", row)
 
 
 def _parsed(message: Message) -> object:
@@ -204,6 +272,11 @@ class LedgerSink:
     def confirmed(self) -> int:
         """As the sink says."""
         return self._sink.confirmed
+
+    @property
+    def republished(self) -> int:
+        """As the sink says."""
+        return getattr(self._sink, "republished", 0)
 
     def publish(self, message: Message) -> None:
         """Write it down, then publish it."""

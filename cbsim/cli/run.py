@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,14 +13,15 @@ import click
 
 from cbsim import __version__
 from cbsim.bus.provider import provide
-from cbsim.bus.publisher import Publisher, Topology
-from cbsim.bus.sink import Sink, brokerless
+from cbsim.bus.publisher import Topology
 from cbsim.cli.options import broker_options, given_password, moment, scenario_names, tls_of
+from cbsim.cli.outlet import Outlet
 from cbsim.errors import CbsimError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
+from cbsim.scenario.portion import check
 from cbsim.scenario.runner import run
 from cbsim.scenario.stream import FIXED_START
 
@@ -48,6 +51,13 @@ __all__ = ["changed", "command"]
 )
 @click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
 @click.option("--ledger", metavar="PATH", help="Write down what was sent, for `cbsim verify`.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Share the run out to N processes, 8 at most, each with sensors and a connection of its "
+    "own.",
+)
 def command(
     scenario: str,
     broker: str | None,
@@ -64,29 +74,25 @@ def command(
     start: datetime | None,
     passive: bool,
     ledger: str | None,
+    workers: int | None,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
 
-    The same seed, scenario and --start give the same messages, byte for byte. Ctrl-C ends the run
-    cleanly. Exit code 1 when a message could not be confirmed.
+    The same seed, scenario and --start give the same messages, byte for byte. With --workers they
+    are others than without, and the same of every sensor, in the same order, for any N. Ctrl-C ends
+    the run cleanly. Exit code 1 when a message could not be confirmed.
     """
     wanted = changed(load(scenario), rate, duration, count, seed, server, dialect)
     topology = Topology(
         wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
     )
     begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
-    book = None
-    if ledger is not None:
-        # Only those who ask for a ledger wait for what it needs.
-        from cbsim.checks.ledger import Ledger, LedgerSink
-
-        book = Ledger(ledger, {"scenario": scenario, "seed": str(wanted.seed),
-                               "server": wanted.server.version, "start": begin.isoformat(),
-                               "cbsim": __version__})  # fmt: skip
-    target: Sink
-    where, at = sink, None
+    if workers is not None:
+        _check_workers(workers, wanted, sink)
+    hold = click.get_current_context().with_resource
+    outlet, at, where = Outlet(sink, topology, ledger=ledger), None, sink
     if sink == "amqp":
-        at = click.get_current_context().with_resource(
+        at = hold(
             provide(
                 broker or "auto",
                 tls_of(ca_file, client_cert, client_key),
@@ -94,24 +100,41 @@ def command(
                 exchanges=(topology.events, topology.raw),
             )
         )
-        confirmed = None if book is None else book.confirm
-        target = Publisher(at.url, topology, at.tls, on_confirmed=confirmed)
-        where = at.shown
-    else:
-        target = brokerless(sink)
-    into = target if book is None else LedgerSink(target, book, counted=sink != "amqp")
+        outlet, where = replace(outlet, url=at.url, tls=at.tls), at.shown
+    if ledger is not None:
+        # Only those who ask for a ledger wait for what it needs.
+        from cbsim.checks.ledger import Ledger
+
+        about = {"scenario": scenario, "seed": str(wanted.seed), "server": wanted.server.version,
+                 "start": begin.isoformat(), "cbsim": __version__}  # fmt: skip
+        hold(Ledger(ledger, about | ({} if workers is None else {"workers": str(workers)})))
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     console = Console(sys.stderr, scenario, where)
-    try:
-        with console:
+    if workers is None:
+        with closing(outlet()) as into, console:
             report = run(wanted, into, begin, count=count, on_progress=console.progress)
-    finally:
-        into.close()
-    console.summary(report, getattr(target, "republished", 0))
+    else:
+        # Processes take long to import for those who want none.
+        from cbsim.scenario import crew
+
+        with console:
+            report = crew.run(
+                wanted, outlet, begin, workers, count=count, on_progress=console.progress
+            )
+    console.summary(report)
     if at is not None and not report.interrupted and (left := at.drain()):
         click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
+
+
+def _check_workers(workers: int, scenario: Scenario, sink: str) -> None:
+    if sink not in ("amqp", "null"):
+        raise CbsimError(
+            f"--workers with --sink {sink}: expected --sink amqp or null; the lines of a file have "
+            "one order, and one process writes them"
+        )
+    check(scenario, workers)
 
 
 def _interrupt() -> None:

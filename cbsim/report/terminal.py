@@ -68,7 +68,7 @@ class Console:
             line=line,
         )
 
-    def summary(self, report: Report, republished: int) -> None:
+    def summary(self, report: Report) -> None:
         """Show what the run did."""
         table = Table(box=None, pad_edge=False)
         table.add_column("message")
@@ -79,8 +79,8 @@ class Console:
         rate = report.sent / report.seconds if report.seconds else 0.0
         text = f"{report.sent:,} sent, {report.confirmed:,} confirmed"
         text += f" in {report.seconds:.1f} s ({rate:,.0f}/s)"
-        if republished:
-            text += f"; {republished:,} were sent again after a lost connection"
+        if report.republished:
+            text += f"; {report.republished:,} were sent again after a lost connection"
         if report.interrupted:
             text += "; interrupted"
         self._console.print(text, soft_wrap=True)

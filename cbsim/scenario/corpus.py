@@ -6,6 +6,7 @@ The same seed draws the same corpus with the same version of Hypothesis.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from fnmatch import fnmatchcase
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,13 @@ class Corpus:
             for drawn in _drawn(strategy, count, f"{seed}:corpus:{name}"):
                 self._messages.append((name, _message(drawn)))
         Random(f"{seed}:corpus").shuffle(self._messages)
-        self._at = 0
+        self._at, self._step = 0, 1
+
+    def dealt(self, number: int, of: int) -> Corpus:
+        """The same messages, of which every so many-th is taken, from a number on."""
+        dealt = copy(self)
+        dealt._at, dealt._step = number % len(self), of
+        return dealt
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -60,7 +67,7 @@ class Corpus:
         messages, taken = [], []
         for moment in moments:
             name, message = self._messages[self._at]
-            self._at = (self._at + 1) % len(self._messages)
+            self._at = (self._at + self._step) % len(self._messages)
             moved = message._replace(moment=moment)
             if isinstance(message, BrokenMessage):
                 moved = BrokenMessage.of(moved, message.fault)

@@ -47,10 +47,7 @@ def run_endlessly(
         moment = start + timedelta(seconds=time.monotonic() - began)
         lived = repeated(scenario).model_copy(update={"seed": scenario.seed + life})
         report = run(lived, sink, moment, on_progress=tell)
-        whole.sent += report.sent
-        whole.confirmed += report.confirmed
-        whole.per_name += report.per_name
-        whole.lags.merge(report.lags)
+        whole.add(report)
         whole.behind = report.behind
         whole.seconds = time.monotonic() - began
         if report.interrupted:

@@ -53,11 +53,11 @@ class Mix:
     """Draws messages from a world so that their numbers follow the weights.
 
     Where a message must wait for another, or the other must come first, the account of each name
-    is kept and settled later.
+    is kept and settled later. One message of each name in `cover` comes first.
     """
 
     def __init__(
-        self, world: World, shares: Mapping[str, float], rng: Random, *, cover: bool = False
+        self, world: World, shares: Mapping[str, float], rng: Random, cover: Sequence[str] = ()
     ) -> None:
         self._world = world
         able = {name: weight for name, weight in shares.items() if world.can(name)}
@@ -65,7 +65,7 @@ class Mix:
             raise ScenarioError("mix: no endpoint of this estate does any of that")
         self._owed: dict[str, int] = {}
         self._over: dict[str, int] = {}
-        first = [*able] if cover else []
+        first = [name for name in cover if name in able]
         rng.shuffle(first)
         draw = weighted(rng, able)
         self._picks = chain(first, iter(draw, None))

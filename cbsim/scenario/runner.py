@@ -18,7 +18,7 @@ from cbsim.scenario.lag import Lags
 from cbsim.scenario.model import Phase, Scenario
 from cbsim.scenario.stream import Batch, Stream
 
-__all__ = ["Progress", "Report", "few_collections", "run"]
+__all__ = ["Progress", "Report", "conduct", "few_collections", "run"]
 
 _QUANTUM = 0.001
 """Seconds that the loop sleeps at least: what came due meanwhile goes out together."""
@@ -40,12 +40,21 @@ class Report:
     behind: float = 0.0
     """How far it was behind at its end, in seconds."""
     interrupted: bool = False
-    error: str | None = None
+    republished: int = 0
+    """How many messages were sent again after a lost connection."""
 
     @property
     def lag(self) -> float:
         """The most it ever was behind schedule, in seconds."""
         return self.lags.worst
+
+    def add(self, other: Report) -> None:
+        """Count what another run sent, too; the rest is for the caller to say."""
+        self.sent += other.sent
+        self.confirmed += other.confirmed
+        self.republished += other.republished
+        self.per_name += other.per_name
+        self.lags.merge(other.lags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,25 @@ def run(
 
     A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed.
     """
-    stream = Stream(scenario, start)
+    phases = Stream(scenario, start).phases(count)
+    return conduct(scenario, phases, sink, count=count, on_progress=on_progress)
+
+
+def conduct(
+    scenario: Scenario,
+    phases: Iterator[Iterator[Batch]],
+    sink: Sink,
+    *,
+    count: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    begin: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Publish the batches of a scenario, or of a part of it, as `run` does.
+
+    `begin` is called when everything is ready, and says when the run begins (monotonic).
+    """
     with few_collections():
-        return _Run(scenario, stream, sink, count, on_progress).report
+        return _Run(scenario, phases, sink, count, on_progress, begin).report
 
 
 @contextmanager
@@ -102,18 +127,19 @@ class _Run:
     def __init__(
         self,
         scenario: Scenario,
-        stream: Stream,
+        phases: Iterator[Iterator[Batch]],
         sink: Sink,
         count: int | None,
         on_progress: Callable[[Progress], None],
+        begin: Callable[[], float],
     ) -> None:
         self._sink, self._count, self._on_progress = sink, count, on_progress
         self.report = report = Report()
         known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
         whole = all(known) and len(known) == len(scenario.phases)
         self._length = sum(filter(None, known)) if whole else None
-        phases = _begun(stream.phases(count))
-        self._began = self._told = time.monotonic()
+        phases = _begun(phases)
+        self._began = self._told = begin()
         self._told_sent = 0
         self._asked: float | None = None
         self._before = 0.0, 0
@@ -127,19 +153,22 @@ class _Run:
                 for batch in batches:
                     if batch.dues is not None:
                         self._on_schedule(batch, batch.dues)
-                    elif _is_over(batch.phase, time.monotonic() - opened):
+                        continue
+                    # What was made has happened: it goes out even if the phase is over by now.
+                    self._hand_over(batch, 0, len(batch.messages))
+                    if _is_over(batch.phase, time.monotonic() - opened):
                         break
-                    else:
-                        self._hand_over(batch, 0, len(batch.messages))
+            sink.flush()
         except KeyboardInterrupt:
             report.interrupted = True
-        sink.flush()
+            sink.flush()
         report.confirmed = sink.confirmed - self._confirmed_before
         if report.confirmed > report.sent:
             # An interrupt came while a batch was half handed over.
             report.per_name.update(self._in_hand[: report.confirmed - report.sent])
             report.sent = report.confirmed
         report.seconds = time.monotonic() - self._began
+        report.republished = getattr(sink, "republished", 0)
 
     def _on_schedule(self, batch: Batch, dues: list[float]) -> None:
         first, count = self._before

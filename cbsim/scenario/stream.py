@@ -15,13 +15,24 @@ from cbsim.scenario.corpus import BUNDLE, corpora_of, drawn_by
 from cbsim.scenario.export import Exporter
 from cbsim.scenario.mix import Mix, weights
 from cbsim.scenario.model import Injection, Phase, RateModel, Scenario
+from cbsim.scenario.shard import WHOLE, Shard
 from cbsim.wire.clock import TICKS, filetime
 from cbsim.wire.message import Message
 from cbsim.world.estate import Estate, EstateSize
 from cbsim.world.server import Latency, Server
 from cbsim.world.world import World
 
-__all__ = ["FIXED_START", "Batch", "Stream", "Timed", "messages", "profile"]
+__all__ = [
+    "FIXED_START",
+    "Batch",
+    "Schedule",
+    "Setting",
+    "Stream",
+    "Timed",
+    "messages",
+    "profile",
+    "schedules",
+]
 
 FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the clock inside messages starts if the sink is no broker."""
@@ -34,6 +45,9 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 Timed = tuple[float | None, Message, str, str]
 """Seconds after the start at which it is due (None: at once), message, name, phase."""
 
+
+Schedule = Iterator[list[float]]
+"""When a phase's messages are due, seconds after it began, so many for each shard at a time."""
 
 Maker = Callable[[list[int]], tuple[list[Message], list[str], Sequence[int]]]
 """Of moments (FILETIME): messages, their names, and for each the place of its moment."""
@@ -57,20 +71,15 @@ def messages(scenario: Scenario, start: datetime, count: int | None = None) -> I
             yield from zip(dues, batch.messages, batch.names, repeat(batch.phase.name))
 
 
-class Stream:
-    """A scenario's messages by the batch; the same scenario and start give the same ones.
+class Setting:
+    """What the shards of a scenario have in common; raises ScenarioError for what cannot be."""
 
-    Raises ScenarioError for what the estate cannot do.
-    """
-
-    def __init__(self, scenario: Scenario, start: datetime) -> None:
-        if start < _EARLIEST:
-            raise ScenarioError(f"start {start.isoformat()}: expected a time after 1970")
+    def __init__(self, scenario: Scenario) -> None:
         wanted = scenario.server
-        server = Server(
+        self.server = Server(
             wanted.version, wanted.dialect, wanted.name, Latency(**wanted.latency.model_dump())
         )
-        estate = Estate(
+        self.estate = Estate(
             EstateSize(
                 sensors=scenario.estate.sensors,
                 binaries=scenario.estate.binaries,
@@ -80,18 +89,48 @@ class Stream:
             ),
             scenario.seed,
         )
-        self._scenario = scenario
-        self._shares = [
+        self.shares = [
             weights(phase.mix, wanted.version, wanted.broadcast) if phase.source == "world" else {}
             for phase in scenario.phases
         ]
-        self._corpora = corpora_of(scenario)
-        published = frozenset(name for share in self._shares for name in share)
+        """For each phase, the weights of the names that the world makes."""
+        self.corpora = corpora_of(scenario)
+        self.published = frozenset(name for share in self.shares for name in share)
+        _check(scenario, self.estate)
+
+
+class Stream:
+    """A scenario's messages by the batch, or a shard's part of them.
+
+    The same scenario, start and shard give the same ones. Raises ScenarioError for what the estate
+    cannot do. `schedule` is as `schedules` gives it.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        start: datetime,
+        setting: Setting | None = None,
+        shard: Shard = WHOLE,
+        schedule: Sequence[Schedule] | None = None,
+    ) -> None:
+        if start < _EARLIEST:
+            raise ScenarioError(f"start {start.isoformat()}: expected a time after 1970")
+        setting = setting or Setting(scenario)
+        self._scenario, self._shard, self._seed = scenario, shard, shard.seed(scenario.seed)
+        self._schedule = schedule or schedules(scenario)
+        self._shares = setting.shares
+        self._corpora = {
+            by: corpus.dealt(shard.number, shard.of) for by, corpus in setting.corpora.items()
+        }
         self._origin = filetime(start)
-        self._world = World(estate, server, published, scenario.seed, self._origin)
+        self._estate = shard.estate(setting.estate)
+        self._world = World(
+            self._estate, setting.server, setting.published, self._seed, self._origin
+        )
+        wanted = scenario.server
         self._exporter = Exporter(wanted.raw, wanted.bundle, zipped=wanted.zipped)
         self._began = 0.0
-        _check(scenario, self._world)
 
     def phases(self, count: int | None = None) -> Iterator[Iterator[Batch]]:
         """The batches of each phase; who stops in the midst of one goes on with the next.
@@ -107,56 +146,98 @@ class Stream:
             yield _up_to(iter([Batch(last, None, rest, [BUNDLE] * len(rest))]), left)
 
     def _phase(self, number: int) -> Iterator[Batch]:
-        phase, seed = self._scenario.phases[number], self._scenario.seed
-        world, began = self._world, self._began
+        phase, world, began = self._scenario.phases[number], self._world, self._began
         make = self._maker(number)
-        pending = sorted(phase.inject, key=lambda injection: injection.at)
-        unpaced = phase.rate == rates.MAX
-        ends = phase.duration if phase.duration is not None and not unpaced else None
+        pending = sorted(self._injected(phase), key=lambda injection: injection.at)
+        unpaced, ends = phase.rate == rates.MAX, _end(phase)
         # A phase lasts as long as it says, even if its last message comes before its end.
         self._began = began + (ends or 0.0)
-        for ats in _blocks(phase, ends, Random(f"{seed}:rate:{number}")):
-            while ats:
-                while pending and pending[0].at <= ats[0]:
-                    moment = self._origin + int((began + ats[0]) * TICKS)
-                    _inject(world, pending.pop(0), moment)
-                cut = bisect_left(ats, pending[0].at) if pending else len(ats)
-                dues, ats = [began + at for at in ats[:cut]], ats[cut:]
-                origin, ticks = self._origin, float(TICKS)
-                moments = [origin + int(due * ticks) for due in dues]
-                sent, names, positions = make(moments)
-                if ends is None:
-                    self._began = dues[-1]
-                if unpaced:
-                    yield Batch(phase, None, sent, names)
-                else:
-                    yield Batch(phase, [dues[at] for at in positions], sent, names)
+        for block in self._schedule[number]:
+            if ends is None:
+                self._began = began + block[-1]
+            for ats in _batches(block, self._shard, unpaced=unpaced):
+                while ats:
+                    while pending and pending[0].at <= ats[0]:
+                        moment = self._origin + int((began + ats[0]) * TICKS)
+                        _inject(world, pending.pop(0), moment)
+                    cut = bisect_left(ats, pending[0].at) if pending else len(ats)
+                    dues, ats = [began + at for at in ats[:cut]], ats[cut:]
+                    origin, ticks = self._origin, float(TICKS)
+                    moments = [origin + int(due * ticks) for due in dues]
+                    sent, names, positions = make(moments)
+                    if not sent:
+                        # All of it waits in bundles.
+                        continue
+                    if unpaced:
+                        yield Batch(phase, None, sent, names)
+                    else:
+                        yield Batch(phase, [dues[at] for at in positions], sent, names)
+
+    def _injected(self, phase: Phase) -> Iterator[Injection]:
+        """What happens to this shard: to a sensor of its own, or where it does not matter."""
+        for number, injection in enumerate(phase.inject):
+            endpoint = injection.hit or injection.ransomware
+            if endpoint is None:
+                if number % self._shard.of == self._shard.number:
+                    yield injection
+            elif self._estate.owns(endpoint.sensor):
+                yield injection
 
     def _maker(self, number: int) -> Maker:
         """What makes the messages of a phase for the moments at which they are sent."""
-        phase, seed = self._scenario.phases[number], self._scenario.seed
+        phase, shares = self._scenario.phases[number], self._shares[number]
         if phase.source == "strategies":
             return self._corpora[drawn_by(phase)].take
-        mix = Mix(
-            self._world, self._shares[number], Random(f"{seed}:mix:{number}"), cover=phase.cover
-        )
+        cover = self._shard.slice([*shares]) if phase.cover else []
+        mix = Mix(self._world, shares, Random(f"{self._seed}:mix:{number}"), cover)
         export = self._exporter.export
         return lambda moments: export(mix.take(moments), moments)
 
 
-def _blocks(phase: Phase, ends: float | None, rng: Random) -> Iterator[list[float]]:
-    """When the messages of a phase are due, seconds after it began, a block at a time."""
-    schedule = islice(profile(phase)(rng), phase.count)
-    while ats := [*islice(schedule, _BATCH)]:
+def schedules(scenario: Scenario, shards: int = 1) -> list[Schedule]:
+    """The schedule of each phase, for so many shards that take a moment each in turn."""
+    return [
+        _blocks(phase, f"{scenario.seed}:rate:{number}", _most(phase, shards) * shards)
+        for number, phase in enumerate(scenario.phases)
+    ]
+
+
+def _most(phase: Phase, shards: int) -> int:
+    """How many of a shard's moments are worked out at a time."""
+    if shards == 1 or not isinstance(phase.rate, RateModel):
+        return _BATCH
+    # A second of what changes: where it is slow, so many would take long.
+    return max(1, min(_BATCH, int(phase.usual / shards)))
+
+
+def _blocks(phase: Phase, seed: str, size: int) -> Schedule:
+    schedule = islice(profile(phase)(Random(seed)), phase.count)
+    ends = _end(phase)
+    while ats := [*islice(schedule, size)]:
         over = ends is not None and ats[-1] >= ends
         if over:
             del ats[bisect_left(ats, ends or 0.0) :]
-        while ats:
-            cut = len(ats) if phase.rate == rates.MAX else bisect_right(ats, ats[0] + _SPAN)
-            yield ats[:cut]
-            del ats[:cut]
+        if ats:
+            yield ats
         if over:
             return
+
+
+def _end(phase: Phase) -> float | None:
+    """When the schedule of a phase is over; one at `max` ends by the wall's clock."""
+    return None if phase.rate == rates.MAX else phase.duration
+
+
+def _batches(block: list[float], shard: Shard, *, unpaced: bool) -> Iterator[list[float]]:
+    """A shard's moments of a block by the batch: as many as the whole run's batches would have."""
+    ats = shard.slice(block)
+    # The first ones differ, so that shards of one process do not make theirs at the same time.
+    spans = shard.number + 1
+    while ats:
+        cut = len(ats) if unpaced else bisect_right(ats, ats[0] + _SPAN * spans)
+        yield ats[:cut]
+        del ats[:cut]
+        spans = shard.of
 
 
 def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:
@@ -193,22 +274,23 @@ def profile(phase: Phase) -> rates.Profile:
     return rates.varying(rates.steps([(step.length, step.rate) for step in rate.steps or ()]))
 
 
-def _check(scenario: Scenario, world: World) -> None:
+def _check(scenario: Scenario, estate: Estate) -> None:
     for phase in scenario.phases:
         for injection in phase.inject:
             if injection.hit is not None:
-                world.sensor(injection.hit.sensor)
-                world.report(injection.hit.report)
+                estate.sensor(injection.hit.sensor)
+                estate.report(injection.hit.report)
             if injection.ransomware is not None:
-                world.sensor(injection.ransomware.sensor)
+                estate.sensor(injection.ransomware.sensor)
 
 
 def _inject(world: World, injection: Injection, moment: int) -> None:
+    estate = world.estate
     if injection.hit is not None:
-        feed, report = world.report(injection.hit.report)
-        world.hit(world.sensor(injection.hit.sensor), feed, report, moment)
+        feed, report = estate.report(injection.hit.report)
+        world.hit(estate.sensor(injection.hit.sensor), feed, report, moment)
     elif injection.ransomware is not None:
         ransomware = injection.ransomware
-        world.infect(world.sensor(ransomware.sensor), ransomware.files, moment)
+        world.infect(estate.sensor(ransomware.sensor), ransomware.files, moment)
     elif injection.spread is not None:
         world.spread(injection.spread.sensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from math import log1p
 from random import Random
 from typing import NamedTuple
@@ -57,7 +58,8 @@ class Arrivals:
 
     def __init__(self, estate: Estate, rng: Random) -> None:
         self._estate, self._rng = estate, rng
-        self._number = _NEW
+        # Two parts of an estate never have the same new binary.
+        self._numbers = count(_NEW + 1 + estate.number, estate.of)
         self._wide = 1 - 1 / estate.size.spread
         """The share of new binaries that come to more than one endpoint."""
         self._narrow = log1p(1 / max(estate.size.spread - 1, 1e-9))
@@ -101,8 +103,7 @@ class Arrivals:
 
     def malware(self) -> Binary:
         """A new Windows binary that nobody knows."""
-        self._number += 1
-        return self._estate.software.minted("windows", self._number)
+        return self._estate.software.minted("windows", next(self._numbers))
 
     def _new(self, sensors: int) -> _Spread:
         rng, (binary, first) = self._rng, self._minted()
@@ -114,8 +115,7 @@ class Arrivals:
         """A new binary, and some endpoint that it could come to."""
         every = self._estate.sensors
         sensor = every[int(self._rng.random() * len(every))]
-        self._number += 1
-        return self._estate.software.minted(sensor.os, self._number), sensor
+        return self._estate.software.minted(sensor.os, next(self._numbers)), sensor
 
 
 def _nothing() -> None:

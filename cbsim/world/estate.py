@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
+from cbsim.errors import ScenarioError
 from cbsim.wire.event import text_field
 from cbsim.world.software import Binary, Software
 from cbsim.world.vocabulary import FEEDS, WATCHLISTS
@@ -109,6 +112,8 @@ class Estate:
         from faker import Faker
 
         self.size, self.seed = size, seed
+        self.number, self.of = 0, 1
+        """Which part of a divided estate this is, and of how many."""
         faker = Faker("en_US")
         faker.seed_instance(seed)
         rng = Random(f"{seed}:estate")
@@ -137,6 +142,37 @@ class Estate:
     def systems(self) -> frozenset[str]:
         """The operating systems that some sensor runs."""
         return frozenset(sensor.os for sensor in self.sensors)
+
+    def part(self, sensors: Sequence[Sensor], number: int, of: int) -> Estate:
+        """The same estate with some of its sensors, in the order of their ids: a part of so many.
+
+        What is new to one part is never new to another.
+        """
+        part = copy(self)
+        part.sensors, part.number, part.of = [*sensors], number, of
+        return part
+
+    def owns(self, sensor: int) -> bool:
+        """Whether the sensor with that id is of this part."""
+        at = bisect_left(self.sensors, sensor, key=lambda it: it.id)
+        return at < len(self.sensors) and self.sensors[at].id == sensor
+
+    def sensor(self, number: int) -> Sensor:
+        """The sensor with that id; raises ScenarioError."""
+        if not self.owns(number):
+            raise ScenarioError(
+                f"there is no sensor {number}: the estate has 1 to {self.size.sensors}"
+            )
+        return self.sensors[bisect_left(self.sensors, number, key=lambda it: it.id)]
+
+    def report(self, identity: str) -> tuple[Feed, Report]:
+        """A report by its id or its feed's name; raises ScenarioError."""
+        for feed in self.feeds:
+            for report in feed.reports:
+                if identity in (report.id, feed.name):
+                    return feed, report
+        known = ", ".join(feed.name for feed in self.feeds)
+        raise ScenarioError(f"there is no report {identity!r}: expected an id or a feed of {known}")
 
     def watchlist(self, name: str) -> Watchlist:
         """The watchlist of that name."""

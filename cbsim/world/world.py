@@ -7,7 +7,6 @@ from functools import partial
 from random import Random
 
 from cbsim.catalog import NOTIFICATIONS
-from cbsim.errors import ScenarioError
 from cbsim.wire.clock import TICKS
 from cbsim.wire.event import varint
 from cbsim.world.agenda import Agenda
@@ -35,7 +34,7 @@ class World:
     """
 
     def __init__(
-        self, estate: Estate, server: Server, published: frozenset[str], seed: int, start: int
+        self, estate: Estate, server: Server, published: frozenset[str], seed: str, start: int
     ) -> None:
         self.estate, self._published = estate, published
         rng = self._rng = Random(f"{seed}:world")
@@ -115,23 +114,6 @@ class World:
         living = self._population.windows if name in WINDOWS_ONLY else self._population.live
         return bool(living) and name in self._endpoints.makers
 
-    def sensor(self, number: int) -> Sensor:
-        """The sensor with that id; raises ScenarioError."""
-        if not 1 <= number <= len(self.estate.sensors):
-            raise ScenarioError(
-                f"there is no sensor {number}: the estate has 1 to {len(self.estate.sensors)}"
-            )
-        return self.estate.sensors[number - 1]
-
-    def report(self, identity: str) -> tuple[Feed, Report]:
-        """A report by its id or its feed's name; raises ScenarioError."""
-        for feed in self.estate.feeds:
-            for report in feed.reports:
-                if identity in (report.id, feed.name):
-                    return feed, report
-        known = ", ".join(feed.name for feed in self.estate.feeds)
-        raise ScenarioError(f"there is no report {identity!r}: expected an id or a feed of {known}")
-
     def hit(self, sensor: Sensor, feed: Feed, report: Report, now: int) -> None:
         """Let a sensor be hit by a report, at once."""
         process = self._population.of(sensor)
@@ -157,7 +139,7 @@ class World:
             urgent.extend([partial(endpoints.filemod, process)] * files)
         if sensor.os == "windows" and "ingress.event.regmod" in self._published:
             urgent.append(partial(endpoints.regmod, process))
-        feed, report = self.report("tor")
+        feed, report = self.estate.report("tor")
         call = Connection("", report.ioc_value, 9001)
         story = ProcessHit(self._teller, process, feed, report, call, 50000 + sensor.id % 9999)
         self._agenda.interrupt(self._process_hit, story, now)
