@@ -13,7 +13,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,8 @@ __all__ = ["Ledger", "LedgerSink", "content_digest", "digest"]
 
 _VERSION = 1
 _SCHEMA = f"""
+pragma journal_mode = wal;
+pragma synchronous = normal;
 create table about (name text primary key, value text) without rowid;
 create table route (id integer primary key, exchange text not null, routing_key text not null);
 create table entry (
@@ -65,12 +68,12 @@ class Ledger:
         self._path = path
         if path is not None and Path(path).exists():
             raise CbsimError(f"ledger {path}: is there already; a ledger holds one run")
-        self._database = self._connect(":memory:" if path is None else str(path))
+        target = ":memory:" if path is None else str(Path(path).absolute())
         try:
-            self._database.executescript("pragma journal_mode = wal; pragma synchronous = normal;")
-            self._database.executescript(_SCHEMA)
-            self._database.executemany("insert into about values (?, ?)", (about or {}).items())
-            self._database.commit()
+            with _connected(target) as self._database:
+                self._database.executescript(_SCHEMA)
+                self._database.executemany("insert into about values (?, ?)", (about or {}).items())
+                self._database.commit()
         except sqlite3.Error as error:
             raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
         self._routes: dict[tuple[str, str], int] = {}
@@ -86,19 +89,15 @@ class Ledger:
         if not Path(path).is_file():
             raise CbsimError(f"there is no ledger {path}")
         try:
-            self._database = cls._connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
-            (version,) = self._database.execute("pragma user_version").fetchone()
-            (self._next,) = self._database.execute("select count(*) from entry").fetchone()
+            with _connected(f"{Path(path).absolute().as_uri()}?mode=ro") as self._database:
+                (version,) = self._database.execute("pragma user_version").fetchone()
+                (self._next,) = self._database.execute("select count(*) from entry").fetchone()
+                if version != _VERSION:
+                    raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
         except sqlite3.Error:
             raise CbsimError(f"{path}: is no ledger of `cbsim run --ledger`") from None
-        if version != _VERSION:
-            raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
         self._routes, self._confirmed, self._lock = {}, deque(), threading.Lock()
         return self
-
-    @staticmethod
-    def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
-        return sqlite3.connect(target, uri=uri, check_same_thread=False)
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -178,6 +177,17 @@ class Ledger:
             self._database.execute(
                 "insert into confirm values (?, ?, ?)", self._confirmed.popleft()
             )
+
+
+@contextmanager
+def _connected(target: str) -> Iterator[sqlite3.Connection]:
+    """A connection to a path or `file:` URI that stays open, unless its first use fails."""
+    database = sqlite3.connect(target, uri=target.startswith("file:"), check_same_thread=False)
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
 
 
 def _parsed(message: Message) -> object:
