@@ -407,9 +407,10 @@ def test_embedded_is_as_asked() -> None:
     with provide("embedded") as broker:
         assert broker.shown == broker.url
         assert broker.url.endswith("/%2F")
-    with provide("embedded", host="0.0.0.0") as broker:
-        assert "@127.0.0.1:" in broker.url
-        connect(broker.url).close()
+    for host, reachable in (("0.0.0.0", "127.0.0.1"), ("::", "[::1]")):
+        with provide("embedded", host=host) as broker:
+            assert f"@{reachable}:" in broker.url
+            connect(broker.url).close()
 
 
 def free_port() -> int:

@@ -135,24 +135,12 @@ def _embedded(wanted: _Wanted) -> Iterator[Broker]:
         vhost=wanted.vhost,
     ) as broker:
         yield Broker(
-            _reachable(broker.url),
+            broker.url,
             own=True,
             secret=bool(wanted.password),
             faults=broker.faults,
             backlog=lambda: broker.call(backlog),
         )
-
-
-def _reachable(url: str) -> str:
-    """The URL as every client understands it: a host to connect to, and the virtual host spelt out.
-
-    By the book, the path `/` is the virtual host of no name, and some clients go by the book.
-    """
-    login, at, rest = url.rpartition("@")
-    host, slash, vhost = rest.partition("/")
-    for wildcard, loopback in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
-        host = loopback + host.removeprefix(wildcard) if host.startswith(wildcard) else host
-    return f"{login}{at}{host}{slash}{vhost or '%2F'}"
 
 
 @contextmanager
