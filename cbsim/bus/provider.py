@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import PLAIN, Tls, check, redacted
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE
@@ -78,6 +79,7 @@ class _Wanted:
     image: str | None = None
     management: int | None = None
     tls: Tls = PLAIN
+    certificate: Certificate | None = None
     exchanges: Sequence[str] = ()
 
 
@@ -89,6 +91,7 @@ def provide(
     host: str = "127.0.0.1",
     port: int = 0,
     password: str | None = None,
+    certificate: Certificate | None = None,
     exchanges: Sequence[str] = (EVENTS_EXCHANGE, RAW_EXCHANGE),
 ) -> Iterator[Broker]:
     """A broker for as long as the context lasts; whatever was started ends with it, or with us.
@@ -103,13 +106,19 @@ def provide(
 
     The first three can carry more, as a URL does: `embedded://user:password@host:port/vhost`,
     `local://user:password@:port/vhost`, `docker://image:tag?port=5004&management=15672`. What they
-    leave open is `host`, `port` (0: any free one), and `password` (None: a random one). Raises
-    BrokerError.
+    leave open is `host`, `port` (0: any free one), and `password` (None: a random one). With a
+    `certificate` the embedded broker speaks TLS, `amqps://`. Raises BrokerError.
     """
     if broker == "auto":
         broker = os.environ.get("CBSIM_BROKER_URL") or "embedded"
     kind = broker.partition(":")[0]
-    wanted = _Wanted(kind, host, port, password=password, tls=tls, exchanges=exchanges)
+    wanted = _Wanted(
+        kind, host, port, password=password, tls=tls, certificate=certificate, exchanges=exchanges
+    )
+    if certificate is not None and kind != "embedded":
+        raise BrokerError(
+            f"broker {redacted(broker)}: only the embedded one takes a certificate of ours"
+        )
     if kind in OWN:
         with _PROVIDERS[kind](_parsed(broker, wanted)) as provided:
             yield provided
@@ -127,15 +136,21 @@ def _embedded(wanted: _Wanted) -> Iterator[Broker]:
     from cbsim.bus.embedded import EmbeddedBroker
     from cbsim.bus.embedded.backlog import backlog
 
+    trust, context, certificate = PLAIN, None, wanted.certificate
+    if certificate is not None:
+        trust = Tls(wanted.tls.ca_file or certificate.cert_file, verified=False)
+        context = certificate.context()
     with EmbeddedBroker(
         host=wanted.host,
         port=wanted.port,
         user=wanted.user,
         password=wanted.password,
         vhost=wanted.vhost,
+        tls=context,
     ) as broker:
         yield Broker(
             broker.url,
+            trust,
             own=True,
             secret=bool(wanted.password),
             faults=broker.faults,
