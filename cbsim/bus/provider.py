@@ -242,13 +242,25 @@ def _main(arguments: Sequence[str]) -> int:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    child: subprocess.Popen[bytes] | None = None
+    ended = False
+
+    def end(*_: object) -> None:
+        nonlocal ended
+        ended = True
+        if child is not None:
+            child.terminate()
+
+    # The command may live already before we have it in hand.
+    signal.signal(signal.SIGTERM, end)
     try:
         child = subprocess.Popen(command, env=environment)
     except OSError as error:
         raise BrokerError(f"cannot run {command[0]}: {error.strerror}") from None
+    if ended:
+        child.terminate()
     # The terminal's Ctrl-C reaches the command, too: we end when it does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = child.wait()
     return code if code >= 0 else 128 - code
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import click
 
-from cbsim import __version__
-from cbsim.bus.provider import provide
-from cbsim.bus.publisher import Publisher, Topology
-from cbsim.bus.sink import Sink, brokerless
-from cbsim.cli.options import broker_options, given_password, moment, scenario_names, tls_of
+from cbsim.bus.topology import Topology
+from cbsim.cli.options import moment, scenario_names, tls_of
+from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
@@ -27,13 +25,7 @@ __all__ = ["changed", "command"]
 
 @click.command("run", short_help="Run a scenario against a broker or into a file.")
 @click.argument("scenario", envvar="CBSIM_SCENARIO", shell_complete=scenario_names)
-@broker_options
-@click.option(
-    "--sink",
-    default="amqp",
-    metavar="amqp|ndjson:PATH|null",
-    help="Where messages go; `ndjson:-` is standard output.  [default: amqp]",
-)
+@target_options
 @click.option("--rate", metavar="RATE", help="Instead of the phases' rates: 500/s, 30/min or max.")
 @click.option("--duration", metavar="TIME", help="Instead of the phases' durations, in all: 30s.")
 @click.option("--count", type=click.IntRange(1), help="Stop after that many messages.")
@@ -46,8 +38,6 @@ __all__ = ["changed", "command"]
     metavar="TIME",
     help="The clock inside messages.  [default: now for a broker, else 2024-01-01T00:00:00Z]",
 )
-@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
-@click.option("--ledger", metavar="PATH", help="Write down what was sent, for `cbsim verify`.")
 def command(
     scenario: str,
     broker: str | None,
@@ -55,6 +45,8 @@ def command(
     client_cert: str | None,
     client_key: str | None,
     sink: str,
+    passive: bool,
+    ledger: str | None,
     rate: str | None,
     duration: str | None,
     count: int | None,
@@ -62,8 +54,6 @@ def command(
     server: str | None,
     dialect: str | None,
     start: datetime | None,
-    passive: bool,
-    ledger: str | None,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
 
@@ -75,47 +65,19 @@ def command(
         wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
     )
     begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
-    book = None
-    if ledger is not None:
-        # Only those who ask for a ledger wait for what it needs.
-        from cbsim.checks.ledger import Ledger, LedgerSink
-
-        book = Ledger(ledger, {"scenario": scenario, "seed": str(wanted.seed),
-                               "server": wanted.server.version, "start": begin.isoformat(),
-                               "cbsim": __version__})  # fmt: skip
-    target: Sink
-    where, at = sink, None
-    if sink == "amqp":
-        at = click.get_current_context().with_resource(
-            provide(
-                broker or "auto",
-                tls_of(ca_file, client_cert, client_key),
-                password=given_password(),
-                exchanges=(topology.events, topology.raw),
-            )
-        )
-        confirmed = None if book is None else book.confirm
-        target = Publisher(at.url, topology, at.tls, on_confirmed=confirmed)
-        where = at.shown
-    else:
-        target = brokerless(sink)
-    into = target if book is None else LedgerSink(target, book, counted=sink != "amqp")
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    console = Console(sys.stderr, scenario, where)
-    try:
+    tls = tls_of(ca_file, client_cert, client_key)
+    about = {"scenario": scenario, "seed": str(wanted.seed), "start": begin.isoformat(),
+             "server": wanted.server.version}  # fmt: skip
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with opened(sink, broker, tls, topology, ledger, about) as target:
+        console = Console(sys.stderr, scenario, target.shown)
         with console:
-            report = run(wanted, into, begin, count=count, on_progress=console.progress)
-    finally:
-        into.close()
-    console.summary(report, getattr(target, "republished", 0))
-    if at is not None and not report.interrupted and (left := at.drain()):
-        click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
+            report = run(wanted, target.sink, begin, count=count, on_progress=console.progress)
+        console.summary(report, target.republished)
+        if not report.interrupted:
+            target.drain()
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def changed(
