@@ -21,6 +21,7 @@ import pytest
 import trustme
 from engine import Engine
 
+from cbsim.bus import local
 from cbsim.bus.connection import PLAIN, Tls, connect, sentence
 from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.bus.local import Node, node
@@ -183,6 +184,22 @@ def test_local_wants_a_port_that_is_free() -> None:
         provide("local", port=taken.getsockname()[1]),
     ):
         pass
+
+
+def test_local_tries_again_when_a_port_is_taken_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        free, distribution, epmd, *more = local._free_ports(6)
+        chosen = iter([[port, distribution, epmd], [free, port, epmd], more])
+        monkeypatch.setattr(local, "_free_ports", lambda _: next(chosen))
+        with provide("local") as broker:
+            connect(broker.url).close()
+    assert next(chosen, None) is None
+    assert not [*tmp_path.iterdir()], "no crash dump"
 
 
 HOLDER = """

@@ -182,7 +182,8 @@ def test_a_certificate_that_cannot_be_served(
     pem: Path, options: list[str], code: int, expected: str
 ) -> None:
     words = [str(pem / one) if (pem / one).exists() or one == "none" else one for one in options]
-    done = cbsim("serve", "quickstart", "--port", "0", "--health-port", "0", *words)
+    broker = [] if "--broker" in words else ["--broker", "embedded"]
+    done = cbsim("serve", "quickstart", "--port", "0", "--health-port", "0", *broker, *words)
     assert done.returncode == code
     assert expected.format(pem) in done.stderr
     assert "Traceback" not in done.stderr
