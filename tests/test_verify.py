@@ -261,6 +261,7 @@ def test_a_ledger_is_readable_and_never_overwritten(tmp_path: Path, stream: list
     assert all(row[7] for row in rows), "confirmed"
     with Ledger.open(path) as ledger:
         assert len(ledger) == len(stream)
+    assert [*tmp_path.iterdir()] == [path], "a ledger is one file"
     for target, sentence in ((path, "is there already"), (tmp_path / "no" / "a", "unable to open")):
         with pytest.raises(CbsimError, match=sentence):
             Ledger(target)

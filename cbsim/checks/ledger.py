@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import cast
@@ -75,6 +75,7 @@ class Ledger:
                 self._database.commit()
         except sqlite3.Error as error:
             raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
+        self._written = True
         self._routes: dict[tuple[str, str], int] = {}
         self._next = 0
         self._confirmed: deque[tuple[int, int, float]] = deque()
@@ -95,6 +96,7 @@ class Ledger:
                     raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
         except sqlite3.Error:
             raise CbsimError(f"{path}: is no ledger of `cbsim run --ledger`") from None
+        self._written = False
         self._routes, self._confirmed, self._lock = {}, deque(), threading.Lock()
         return self
 
@@ -154,10 +156,13 @@ class Ledger:
         self._confirmed.append((first, last, time.time()))
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write what is left, and close the file, which is one then and can be read anywhere."""
         with self._lock:
             self._settle()
             self._database.commit()
+            if self._written:
+                with suppress(sqlite3.OperationalError):  # someone else reads it at the moment
+                    self._database.execute("pragma journal_mode = delete")
             self._database.close()
 
     def _route(self, message: Message) -> int:
