@@ -23,7 +23,7 @@ lowest: .venv/dev broker
 		--output-file $(LOWEST)/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/requirements.txt \
 		--editable '.[docker,test]' --group tests
-	$(WITH_RABBITMQ) $(LOWEST)/bin/pytest -m "not locked" $(PYTEST_ARGS)
+	HYPOTHESIS_STORAGE_DIRECTORY=$(LOWEST)/hypothesis $(WITH_RABBITMQ) $(LOWEST)/bin/pytest -m "not locked" $(PYTEST_ARGS)
 
 # What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
 bench: .venv/dev broker
