@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+LOWEST := .venv/lowest
 WITH_BROKER := $(BIN)/python -m cbsim.bus.provider
 WITH_RABBITMQ := $(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}"
 
-.PHONY: demo test bench lint proto schemas picture lock broker clean
+.PHONY: demo test lowest bench lint proto schemas picture lock broker clean
 .DELETE_ON_ERROR:
 
 demo: .venv/package
@@ -13,6 +14,16 @@ demo: .venv/package
 
 test: .venv/dev broker
 	$(WITH_RABBITMQ) $(BIN)/pytest $(PYTEST_ARGS)
+
+# The tests with the oldest releases that pyproject.toml allows of what its users install.
+lowest: .venv/dev broker
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --all-extras pyproject.toml \
+		--output-file $(LOWEST)/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/requirements.txt \
+		--editable '.[docker,test]' --group tests
+	HYPOTHESIS_STORAGE_DIRECTORY=$(LOWEST)/hypothesis $(WITH_RABBITMQ) $(LOWEST)/bin/pytest -m "not locked" $(PYTEST_ARGS)
 
 # What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
 bench: .venv/dev broker

@@ -65,10 +65,10 @@ def _fields_of(message: Any, values: list[Any]) -> object:
         if field.message_type is None:
             values.append(value)
             shape.append((field.name, None))
-        elif field.is_repeated:
-            shape.append((field.name, "many", tuple(_fields_of(one, values) for one in value)))
-        else:
+        elif hasattr(value, "ListFields"):
             shape.append((field.name, "one", _fields_of(value, values)))
+        else:
+            shape.append((field.name, "many", tuple(_fields_of(one, values) for one in value)))
     return tuple(shape)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from types import TracebackType
 from urllib.parse import urlsplit
 
 
@@ -31,12 +30,7 @@ class Cable:
     def __enter__(self) -> Cable:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.let_go()
         self.pull_out()
         self._do(self._quiet())

@@ -62,7 +62,6 @@ def test_sigint_ends_with_the_summary(broker: str) -> None:
         (["run", "quickstart", "--sink", "ndjson:/no/such/folder/a"], "cannot write"),
         (["subscribe"], "no broker: give --broker URL or set CBSIM_BROKER_URL"),
         (["subscribe", "--broker", "embedded"], "nobody else could use a broker that ends with"),
-        (["replay", ".", "--broker", "local"], "give the URL of a running one"),
         (["run", "quickstart", "--broker", "amqp://cb:hidden@127.0.0.1:1/"], "nothing listens"),
         (["generate", "watchlist.hit.proces"], "did you mean watchlist.hit.process"),
         (["replay", "/no/such/file", "--sink", "null"], "there is no recording"),

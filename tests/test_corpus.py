@@ -56,10 +56,10 @@ def test_weights_decide_how_much_of_each_there_is() -> None:
 
 
 def test_the_ledger_says_which_are_broken_and_how() -> None:
-    ledger = Ledger(None)
     wanted = scenario('{"binaryinfo.*": 1, "malformed.invalid-utf8": 1}')
-    report = run(wanted, LedgerSink(NullSink(), ledger, counted=True), FIXED_START)
-    said = [row[0] for row in ledger.database.execute("select broken from entry")]
+    with Ledger(None) as ledger:
+        report = run(wanted, LedgerSink(NullSink(), ledger, counted=True), FIXED_START)
+        said = [row[0] for row in ledger.database.execute("select broken from entry")]
     broken = [one for one in said if one is not None]
     assert len(broken) == report.per_name["malformed.invalid-utf8"] > 0
     assert all(one.startswith("invalid-utf8: b'") for one in broken)

@@ -78,6 +78,7 @@ def test_two_do_not_share_anything() -> None:
 def test_the_user_the_password_and_the_virtual_host_are_as_given() -> None:
     with EmbeddedBroker(user="a:b", password="c/d@é", vhost="x y") as broker:
         assert broker.url.startswith("amqp://a%3Ab:c%2Fd%40%C3%A9@127.0.0.1:")
+        assert broker.url.endswith("/x%20y")
         opened(broker).close()
 
 

@@ -21,6 +21,7 @@ import pytest
 import trustme
 from engine import Engine
 
+from cbsim.bus import local
 from cbsim.bus.connection import PLAIN, Tls, connect, sentence
 from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.bus.local import Node, node
@@ -183,6 +184,22 @@ def test_local_wants_a_port_that_is_free() -> None:
         provide("local", port=taken.getsockname()[1]),
     ):
         pass
+
+
+def test_local_tries_again_when_a_port_is_taken_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        free, distribution, epmd, *more = local._free_ports(6)
+        chosen = iter([[port, distribution, epmd], [free, port, epmd], more])
+        monkeypatch.setattr(local, "_free_ports", lambda _: next(chosen))
+        with provide("local") as broker:
+            connect(broker.url).close()
+    assert next(chosen, None) is None
+    assert not [*tmp_path.iterdir()], "no crash dump"
 
 
 HOLDER = """
@@ -381,7 +398,10 @@ def test_tls_with_what_it_takes(
         (url, PLAIN, "its certificate is not trusted: .*; --ca-file says whom to trust"),
         (url.replace("localhost", "127.0.0.1"), Tls(ca, cert, key), "not trusted: IP address mis"),
         (url, Tls(ca), r"wants a client certificate \(--client-cert, --client-key\)"),
-        (url, Tls(str(tmp_path / "no")), "TLS files .*/no: .*No such file"),
+        (url, Tls(str(tmp_path / "no")), "TLS file .*/no: No such file"),
+        (url, Tls(key), "TLS file .*/key: expected certificates"),
+        (url, Tls(ca, cert, str(tmp_path / "no")), "TLS file .*/no: No such file"),
+        (url, Tls(ca, ca, key), "TLS files .*/ca, .*/key: the key is not that of the certificate"),
         (url.replace("amqps", "amqp"), PLAIN, r"or only over TLS \(amqps://\)"),
         (url.replace("s3cret", "wrong"), Tls(ca, cert, key), "login of user 'cb' was refused"),
         (url.replace("%2F", "none"), Tls(ca, cert, key), "the virtual host is not there"),
@@ -407,9 +427,10 @@ def test_embedded_is_as_asked() -> None:
     with provide("embedded") as broker:
         assert broker.shown == broker.url
         assert broker.url.endswith("/%2F")
-    with provide("embedded", host="0.0.0.0") as broker:
-        assert "@127.0.0.1:" in broker.url
-        connect(broker.url).close()
+    for host, reachable in (("0.0.0.0", "127.0.0.1"), ("::", "[::1]")):
+        with provide("embedded", host=host) as broker:
+            assert f"@{reachable}:" in broker.url
+            connect(broker.url).close()
 
 
 def free_port() -> int:

@@ -142,6 +142,7 @@ def test_what_cannot_happen_is_refused_before_the_run(phase: str, expected: str)
         next(messages(scenario, FIXED_START))
 
 
+@pytest.mark.locked
 def test_schema_is_fresh() -> None:
     committed = folder("schemas") / "scenario.schema.json"
     assert committed.read_text() == schema(), "run `make schemas`"

@@ -20,12 +20,20 @@ from urllib.parse import urlsplit
 import pika
 import pika.exceptions
 import pytest
+import trustme
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
-from cbsim.bus.connection import connect
+from cbsim.bus.connection import Tls, connect
 from cbsim.bus.embedded import FAULTS
 from cbsim.bus.sink import NullSink
 from cbsim.cli.fault import command
+from cbsim.errors import BrokerError
 from cbsim.report.endpoint import Endpoint, Health
 from cbsim.scenario.endless import repeated, run_endlessly
 from cbsim.scenario.loader import load, parse
@@ -102,6 +110,83 @@ def test_the_printed_command_subscribes(served: Served) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 5
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority, and a certificate of its for 127.0.0.1 with its key."""
+    folder, authority = tmp_path_factory.mktemp("pem"), trustme.CA()
+    ours = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca")
+    ours.private_key_and_cert_chain_pem.write_to_path(folder / "both")
+    ours.private_key_pem.write_to_path(folder / "key")
+    ours.cert_chain_pems[0].write_to_path(folder / "cert")
+    trustme.CA().issue_cert("wrong.example").private_key_and_cert_chain_pem.write_to_path(
+        folder / "wrong"
+    )
+    (folder / "secret").write_bytes(encrypted((folder / "key").read_bytes()))
+    return folder
+
+
+def encrypted(key: bytes) -> bytes:
+    return load_pem_private_key(key, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase")
+    )
+
+
+@pytest.mark.parametrize("files", [["both"], ["cert", "key"], ["both", None, "ca"]])
+def test_over_tls_the_printed_command_subscribes(pem: Path, files: list[str | None]) -> None:
+    names = ("--tls-cert", "--tls-key", "--ca-file")
+    options = [
+        word for name, file in zip(names, files, strict=False) if file
+        for word in (name, str(pem / file))
+    ]  # fmt: skip
+    with serving("quickstart", "--port", "0", "--health-port", "0", *options) as it:
+        url = it.lines["broker"]
+        assert url.startswith("amqps://cb:")
+        done = subprocess.run(
+            it.lines["subscribe"] + " --count 5",
+            shell=True, capture_output=True, text=True, timeout=60, check=False,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 5
+        connect(url, Tls(str(pem / "ca"))).close()
+        with pytest.raises(BrokerError, match="certificate is not trusted"):
+            connect(url)
+        with pytest.raises(BrokerError, match=r"or only over TLS \(amqps://\)"):
+            connect(url.replace("amqps:", "amqp:"))
+
+
+def test_a_certificate_that_consumers_must_refuse_is_served_all_the_same(pem: Path) -> None:
+    wrong = str(pem / "wrong")
+    with serving("quickstart", "--port", "0", "--health-port", "0", "--tls-cert", wrong) as it:
+        until(lambda: it.health()["confirmed"] > 0)
+        with pytest.raises(BrokerError, match="is not trusted: IP address mismatch"):
+            connect(it.lines["broker"], Tls(wrong))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "expected"),
+    [
+        (["--tls-key", "key"], 2, "--tls-key: its certificate is missing, --tls-cert"),
+        (["--tls-cert", "none"], 1, "TLS file {}/none: No such file or directory"),
+        (["--tls-cert", "cert", "--tls-key", "none"], 1, "TLS file {}/none: No such file"),
+        (["--tls-cert", "cert"], 1, "TLS files {}/cert: expected a certificate and its key"),
+        (["--tls-cert", "cert", "--tls-key", "secret"], 1, "both PEM, the key without passphrase"),
+        (["--tls-cert", "ca", "--tls-key", "key"], 1, "the key is not that of the certificate"),
+        (["--tls-cert", "both", "--broker", "local"], 1, "only the embedded one takes a certifi"),
+    ],
+)
+def test_a_certificate_that_cannot_be_served(
+    pem: Path, options: list[str], code: int, expected: str
+) -> None:
+    words = [str(pem / one) if (pem / one).exists() or one == "none" else one for one in options]
+    broker = [] if "--broker" in words else ["--broker", "embedded"]
+    done = cbsim("serve", "quickstart", "--port", "0", "--health-port", "0", *broker, *words)
+    assert done.returncode == code
+    assert expected.format(pem) in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_health_counts(served: Served) -> None:

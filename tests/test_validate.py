@@ -14,8 +14,10 @@ from test_world import everything, sent
 
 from cbsim.bus.sink import as_line
 from cbsim.catalog import Dialect, ServerVersion
+from cbsim.checks import records
 from cbsim.scenario.loader import parse
 from cbsim.wire.bundle import join
+from cbsim.wire.event import decode
 from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE, Message
 
 
@@ -75,6 +77,23 @@ def test_raw_events_and_bundles(tmp_path: Path, raw: str, zipped: str) -> None:
         tmp_path.joinpath(f"{number}.bin").write_bytes(message.body)
     done = cbsim("validate", tmp_path)
     assert done.stdout == b"200 messages: 200 valid, 0 invalid\n", done.stdout
+
+
+@pytest.mark.parametrize("opening", [b"\n{", b"\n["])
+@pytest.mark.parametrize("alone", [True, False])
+def test_events_that_begin_as_json_does(
+    tmp_path: Path, stream: list[Message], opening: bytes, alone: bool
+) -> None:
+    event = decode(bodies(stream, PROTOBUF_TYPE)[0])
+    event.header.ClearField("process_path")
+    event.header.process_path = "x" * (opening[1] - event.header.ByteSize() - 2)
+    body = event.SerializeToString()
+    assert body.startswith(opening)
+    path = tmp_path / "event"
+    path.write_bytes(body if alone else len(body).to_bytes(4, "little") + body)
+    [record] = records(str(path))
+    assert record.message is not None
+    assert record.message.body == body
 
 
 def test_a_run_of_events_on_standard_input(stream: list[Message]) -> None:

@@ -12,6 +12,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +55,9 @@ def stream() -> list[Message]:
 
 
 @pytest.fixture(scope="module")
-def ledger(stream: list[Message]) -> Ledger:
-    return written(None, stream)
+def ledger(stream: list[Message]) -> Iterator[Ledger]:
+    with written(None, stream) as ledger:
+        yield ledger
 
 
 def taps(stream: list[Message]) -> list[Record]:
@@ -221,12 +224,12 @@ def test_documents_and_events_of_bundles_are_parts() -> None:
     estate: {sensors: 2}
     phases: [{count: 60, rate: max, mix: {"ingress.event.*": 1}}]
     """))  # fmt: skip
-    ledger = written(None, stream)
     events = [reading.fields for message in stream for reading in read(message)]
-    whole = compare(ledger, lines(*events))
-    assert whole.whole, whole.differences[:3]
-    assert whole.total("sent") == 60
-    result = compare(ledger, lines(*events[:5], *events[6:]))
+    with written(None, stream) as ledger:
+        whole = compare(ledger, lines(*events))
+        assert whole.whole, whole.differences[:3]
+        assert whole.total("sent") == 60
+        result = compare(ledger, lines(*events[:5], *events[6:]))
     (lost,) = result.lost
     assert lost.part == 5
     assert lost.name.startswith("ingress.event.")
@@ -240,11 +243,11 @@ def test_made_up_messages_are_unexpected(ledger: Ledger, stream: list[Message]) 
 
 
 def test_what_was_never_confirmed_is_not_lost(stream: list[Message]) -> None:
-    ledger = Ledger(None)
-    ledger.record(stream[:10])
-    ledger.confirm(0, 4)
-    ledger.confirm(6, 6)
-    result = compare(ledger, [])
+    with Ledger(None) as ledger:
+        ledger.record(stream[:10])
+        ledger.confirm(0, 4)
+        ledger.confirm(6, 6)
+        result = compare(ledger, [])
     assert [one.sequence for one in result.lost] == [0, 1, 2, 3, 4, 6]
     assert result.unconfirmed == 4
 
@@ -252,15 +255,27 @@ def test_what_was_never_confirmed_is_not_lost(stream: list[Message]) -> None:
 def test_a_ledger_is_readable_and_never_overwritten(tmp_path: Path, stream: list[Message]) -> None:
     path = tmp_path / "run.ledger"
     written(path, stream).close()
-    rows = sqlite3.connect(path).execute("select * from message order by sequence").fetchall()
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("select * from message order by sequence").fetchall()
     assert [row[2] for row in rows] == [one.routing_key for one in stream]
     assert all(row[7] for row in rows), "confirmed"
-    assert len(Ledger.open(path)) == len(stream)
-    with pytest.raises(CbsimError, match="is there already"):
-        Ledger(path)
+    with Ledger.open(path) as ledger:
+        assert len(ledger) == len(stream)
+    assert [*tmp_path.iterdir()] == [path], "a ledger is one file"
+    for target, sentence in ((path, "is there already"), (tmp_path / "no" / "a", "unable to open")):
+        with pytest.raises(CbsimError, match=sentence):
+            Ledger(target)
     other = tmp_path / "other"
     other.write_text("no database")
-    for wrong, sentence in ((other, "is no ledger"), (tmp_path / "none", "there is no ledger")):
+    newer = tmp_path / "newer"
+    Ledger(newer).close()
+    with closing(sqlite3.connect(newer)) as database:
+        database.execute("pragma user_version = 9")
+    for wrong, sentence in (
+        (other, "is no ledger"),
+        (tmp_path / "none", "there is no ledger"),
+        (newer, "is of version 9, expected 1"),
+    ):
         with pytest.raises(CbsimError, match=sentence):
             Ledger.open(wrong)
 
@@ -280,9 +295,9 @@ def test_a_ledger_is_whole_after_a_crash(tmp_path: Path) -> None:
     process.wait()
     complete = out.read_bytes().rpartition(b"\n")[0]
     (tmp_path / "cut.ndjson").write_bytes(complete + b"\n")
-    ledger = Ledger.open(path)
-    assert len(ledger) >= complete.count(b"\n") + 1 > 100
-    result = compare(ledger, records(str(tmp_path / "cut.ndjson")))
+    with Ledger.open(path) as ledger:
+        assert len(ledger) >= complete.count(b"\n") + 1 > 100
+        result = compare(ledger, records(str(tmp_path / "cut.ndjson")))
     assert not result.unexpected
     assert not result.corrupted
 

@@ -164,6 +164,7 @@ def _constants(prefix: str) -> dict[str, int]:
             if name.startswith(prefix)}  # fmt: skip
 
 
+@pytest.mark.locked
 def test_generated_module_is_fresh() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "proto" / "build.py"), "--check"],
@@ -172,6 +173,7 @@ def test_generated_module_is_fresh() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.locked
 def test_a_consumers_own_module_loads_beside_ours(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}",

@@ -12,6 +12,7 @@ import pika
 import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
+from cbsim.bus.certificate import Certificate
 from cbsim.errors import BrokerError
 
 __all__ = ["PLAIN", "Tls", "check", "connect", "parameters", "redacted", "sentence"]
@@ -22,8 +23,11 @@ class Tls:
     """Files (PEM) for `amqps://`: whom to trust, and who we are."""
 
     ca_file: str | None = None
+    """Certificates of authorities, or a server's own."""
     client_cert: str | None = None
     client_key: str | None = None
+    verified: bool = True
+    """Off only for a broker in our own process: its certificate may be a bad one on purpose."""
 
 
 PLAIN = Tls()
@@ -92,14 +96,7 @@ def parameters(url: str, tls: Tls = PLAIN) -> pika.URLParameters:
     for name in _TIMEOUTS - asked.keys():
         setattr(made, name, _PATIENCE)
     if url.startswith("amqps:"):
-        try:
-            context = ssl.create_default_context(cafile=tls.ca_file)
-            if tls.client_cert:
-                context.load_cert_chain(tls.client_cert, tls.client_key)
-        except (OSError, ssl.SSLError) as error:
-            files = ", ".join(filter(None, (tls.ca_file, tls.client_cert, tls.client_key)))
-            raise BrokerError(f"TLS files {files}: {error}") from None
-        made.ssl_options = pika.SSLOptions(context, made.host)
+        made.ssl_options = pika.SSLOptions(_context(tls), made.host)
     return made
 
 
@@ -147,6 +144,22 @@ def sentence(error: BaseException, url: str) -> str:
     if has(TimeoutError) or "imeout" in type(error).__name__:
         return f"broker {shown}: no answer in time"
     return f"broker {shown}: the connection failed: {error or type(error).__name__}"
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except ssl.SSLError:
+        raise BrokerError(f"TLS file {tls.ca_file}: expected certificates (PEM)") from None
+    except OSError as error:
+        raise BrokerError(f"TLS file {tls.ca_file}: {error.strerror}") from None
+    # What was named is trusted, be it an authority's or the server's own, as from Python 3.13 on.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if not tls.verified:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if tls.client_cert:
+        Certificate(tls.client_cert, tls.client_key).load_into(context)
+    return context
 
 
 def _of_tls(error: ssl.SSLError) -> str:

@@ -30,6 +30,8 @@ __all__ = ["Node", "held", "held_by", "node"]
 # Before PATH: the distributions' own commands there change to a user who may not read our folder.
 _SERVERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/sbin")
 _TRIES = 3
+_TAKEN = ("eaddrinuse", "could_not_start_listener", "dist_port_already_used")
+"""How a node says that a port which was free is not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,7 @@ def node(
                 started = stack.enter_context(_started(server, port, user, password, vhost, config))
                 _await(started, patience)
             except BrokerError as error:
-                # A port that was free may be taken by the time that the node wants it.
-                if port or attempt == _TRIES or "eaddrinuse" not in str(error):
+                if attempt == _TRIES or not any(one in str(error) for one in _TAKEN):
                     raise
             else:
                 yield started.node
@@ -138,6 +139,7 @@ def _started(
         "HOME": str(home),
         "ERL_EPMD_PORT": str(epmd),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_CRASH_DUMP_SECONDS": "0",
         "RABBITMQ_NODENAME": f"cbsim{port}@localhost",
         "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_DIST_PORT": str(distribution),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import PLAIN, Tls, check, redacted
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE
@@ -78,6 +79,7 @@ class _Wanted:
     image: str | None = None
     management: int | None = None
     tls: Tls = PLAIN
+    certificate: Certificate | None = None
     exchanges: Sequence[str] = ()
 
 
@@ -89,6 +91,7 @@ def provide(
     host: str = "127.0.0.1",
     port: int = 0,
     password: str | None = None,
+    certificate: Certificate | None = None,
     exchanges: Sequence[str] = (EVENTS_EXCHANGE, RAW_EXCHANGE),
 ) -> Iterator[Broker]:
     """A broker for as long as the context lasts; whatever was started ends with it, or with us.
@@ -103,13 +106,19 @@ def provide(
 
     The first three can carry more, as a URL does: `embedded://user:password@host:port/vhost`,
     `local://user:password@:port/vhost`, `docker://image:tag?port=5004&management=15672`. What they
-    leave open is `host`, `port` (0: any free one), and `password` (None: a random one). Raises
-    BrokerError.
+    leave open is `host`, `port` (0: any free one), and `password` (None: a random one). With a
+    `certificate` the embedded broker speaks TLS, `amqps://`. Raises BrokerError.
     """
     if broker == "auto":
         broker = os.environ.get("CBSIM_BROKER_URL") or "embedded"
     kind = broker.partition(":")[0]
-    wanted = _Wanted(kind, host, port, password=password, tls=tls, exchanges=exchanges)
+    wanted = _Wanted(
+        kind, host, port, password=password, tls=tls, certificate=certificate, exchanges=exchanges
+    )
+    if certificate is not None and kind != "embedded":
+        raise BrokerError(
+            f"broker {redacted(broker)}: only the embedded one takes a certificate of ours"
+        )
     if kind in OWN:
         with _PROVIDERS[kind](_parsed(broker, wanted)) as provided:
             yield provided
@@ -127,32 +136,26 @@ def _embedded(wanted: _Wanted) -> Iterator[Broker]:
     from cbsim.bus.embedded import EmbeddedBroker
     from cbsim.bus.embedded.backlog import backlog
 
+    trust, context, certificate = PLAIN, None, wanted.certificate
+    if certificate is not None:
+        trust = Tls(wanted.tls.ca_file or certificate.cert_file, verified=False)
+        context = certificate.context()
     with EmbeddedBroker(
         host=wanted.host,
         port=wanted.port,
         user=wanted.user,
         password=wanted.password,
         vhost=wanted.vhost,
+        tls=context,
     ) as broker:
         yield Broker(
-            _reachable(broker.url),
+            broker.url,
+            trust,
             own=True,
             secret=bool(wanted.password),
             faults=broker.faults,
             backlog=lambda: broker.call(backlog),
         )
-
-
-def _reachable(url: str) -> str:
-    """The URL as every client understands it: a host to connect to, and the virtual host spelt out.
-
-    By the book, the path `/` is the virtual host of no name, and some clients go by the book.
-    """
-    login, at, rest = url.rpartition("@")
-    host, slash, vhost = rest.partition("/")
-    for wildcard, loopback in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
-        host = loopback + host.removeprefix(wildcard) if host.startswith(wildcard) else host
-    return f"{login}{at}{host}{slash}{vhost or '%2F'}"
 
 
 @contextmanager
@@ -239,13 +242,25 @@ def _main(arguments: Sequence[str]) -> int:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    child: subprocess.Popen[bytes] | None = None
+    ended = False
+
+    def end(*_: object) -> None:
+        nonlocal ended
+        ended = True
+        if child is not None:
+            child.terminate()
+
+    # The command may live already before we have it in hand.
+    signal.signal(signal.SIGTERM, end)
     try:
         child = subprocess.Popen(command, env=environment)
     except OSError as error:
         raise BrokerError(f"cannot run {command[0]}: {error.strerror}") from None
+    if ended:
+        child.terminate()
     # The terminal's Ctrl-C reaches the command, too: we end when it does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = child.wait()
     return code if code >= 0 else 128 - code
 

@@ -12,6 +12,7 @@ import orjson
 
 from cbsim.errors import CbsimError, WireError
 from cbsim.wire.clock import from_epoch_seconds
+from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import JSON_TYPE, Message
 
 __all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "brokerless", "from_line"]
@@ -103,8 +104,9 @@ def brokerless(text: str) -> NdjsonSink | NullSink:
 def as_line(message: Message, received: float | None = None) -> bytes:
     """The envelope: exchange, routing_key, content_type, headers, timestamp, and the body.
 
-    The body is text under `body` when it is UTF-8 JSON, else under `body_base64`. `received` says
-    when a consumer got it, seconds since 1970.
+    The body is text under `body` when it is UTF-8 JSON, else under `body_base64`. `broken` says how
+    a message is broken on purpose, and stands on no other. `received` says when a consumer got it,
+    seconds since 1970.
     """
     fields: dict[str, object] = {
         "exchange": message.exchange,
@@ -113,6 +115,8 @@ def as_line(message: Message, received: float | None = None) -> bytes:
         "headers": dict(message.headers),
         "timestamp": message.timestamp,
     }
+    if isinstance(message, BrokenMessage):
+        fields["broken"] = message.fault
     if received is not None:
         fields["received"] = round(received, 6)
     try:
@@ -146,6 +150,12 @@ def from_line(line: bytes) -> Message:
         except (KeyError, TypeError, ValueError):
             raise WireError("expected `body` (text) or `body_base64`") from None
     ticks = from_epoch_seconds(moment) if moment else 0
-    return Message(
+    message = Message(
         fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, ticks
     )
+    how = fields.get("broken")
+    if how is None:
+        return message
+    if not isinstance(how, str):
+        raise WireError(f"field 'broken': expected a string, got {how!r}")
+    return BrokenMessage.of(message, how)

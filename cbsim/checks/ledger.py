@@ -15,10 +15,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -32,6 +31,8 @@ __all__ = ["Ledger", "LedgerSink", "content_digest", "digest"]
 
 _VERSION = 1
 _SCHEMA = f"""
+pragma journal_mode = wal;
+pragma synchronous = normal;
 create table about (name text primary key, value text) without rowid;
 create table route (id integer primary key, exchange text not null, routing_key text not null);
 create table entry (
@@ -80,17 +81,18 @@ class Ledger:
         self._path = path
         if path is not None and Path(path).exists():
             raise CbsimError(f"ledger {path}: is there already; a ledger holds one run")
-        self._database = self._connect(":memory:" if path is None else str(path))
+        target = ":memory:" if path is None else str(Path(path).absolute())
         try:
-            self._database.executescript("pragma journal_mode = wal; pragma synchronous = normal;")
-            self._database.executescript(_SCHEMA)
-            self._database.executemany("insert into about values (?, ?)", (about or {}).items())
-            self._database.commit()
+            with _connected(target) as self._database:
+                self._database.executescript(_SCHEMA)
+                self._database.executemany("insert into about values (?, ?)", (about or {}).items())
+                self._database.commit()
         except sqlite3.Error as error:
             raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
-        self._begin()
+        self._begin(written=True)
 
-    def _begin(self) -> None:
+    def _begin(self, *, written: bool) -> None:
+        self._written = written
         self._routes: dict[tuple[str, str], int] = {}
         self._next = 0
         self._confirmed: deque[tuple[int, int, float]] = deque()
@@ -106,11 +108,11 @@ class Ledger:
         self = cls.__new__(cls)
         self._path = path
         try:
-            self._database = cls._connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)
-            self._database.execute("pragma synchronous = normal")
+            with _connected(f"{Path(path).absolute().as_uri()}?mode=rw") as self._database:
+                self._database.execute("pragma synchronous = normal")
         except sqlite3.Error as error:
             raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
-        self._begin()
+        self._begin(written=True)
         return self
 
     @classmethod
@@ -121,19 +123,15 @@ class Ledger:
         if not Path(path).is_file():
             raise CbsimError(f"there is no ledger {path}")
         try:
-            self._database = cls._connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
-            (version,) = self._database.execute("pragma user_version").fetchone()
-            self._begin()
-            (self._next,) = self._database.execute("select count(*) from entry").fetchone()
+            with _connected(f"{Path(path).absolute().as_uri()}?mode=ro") as self._database:
+                (version,) = self._database.execute("pragma user_version").fetchone()
+                self._begin(written=False)
+                (self._next,) = self._database.execute("select count(*) from entry").fetchone()
+                if version != _VERSION:
+                    raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
         except sqlite3.Error:
             raise CbsimError(f"{path}: is no ledger of `cbsim run --ledger`") from None
-        if version != _VERSION:
-            raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
         return self
-
-    @staticmethod
-    def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
-        return sqlite3.connect(target, _PATIENCE, uri=uri, check_same_thread=False)
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -147,15 +145,15 @@ class Ledger:
         """How many messages are in it, or were written by a process that joined it."""
         return self._next
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody has written a message in it."""
+        return self._read("select 1 from entry limit 1") is None
+
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def record(self, messages: Sequence[Message], broken: Sequence[str | None] = ()) -> None:
@@ -192,10 +190,14 @@ class Ledger:
         self._confirmed.append((first, last, time.time()))
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write what is left, and close the file, which is one then and can be read anywhere."""
         with self._lock:
             self._settle()
             self._database.commit()
+            if self._written:
+                # Unless someone else writes or reads it at the moment.
+                with suppress(sqlite3.OperationalError):
+                    self._database.execute("pragma journal_mode = delete")
             self._database.close()
 
     @contextmanager
@@ -246,6 +248,18 @@ class Ledger:
                     break
                 row = max(first, span.first) + span.ahead, min(last, span.last) + span.ahead, at
                 self._database.execute("insert into confirm values (?, ?, ?)", row)
+
+
+@contextmanager
+def _connected(target: str) -> Iterator[sqlite3.Connection]:
+    """A connection to a path or `file:` URI that stays open, unless its first use fails."""
+    uri = target.startswith("file:")
+    database = sqlite3.connect(target, _PATIENCE, uri=uri, check_same_thread=False)
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
 
 
 def _parsed(message: Message) -> object:

@@ -91,16 +91,18 @@ def _stream(path: str, file: IO[bytes]) -> Iterator[Record]:
         yield Record(path, 0, message=Message(RAW_EXCHANGE, "", ZIP_TYPE, body))
         return
     start = head.lstrip()[:1]
-    if start in (b"{", b"[", b"") and not _is_length(head):
+    if start in (b"{", b"[", b"") and _is_text(head):
         rest = _joined(head, file)
         yield from _values(path, rest, "item") if start == b"[" else _lines(path, rest)
     else:
         yield from _events(path, head, file)
 
 
-def _is_length(head: bytes) -> bool:
-    """Whether four bytes that look like white space or a brace are an event's length."""
-    return len(head) == 4 and head[3] == 0 and head[2] in (0, 1, 2, 3)
+def _is_text(head: bytes) -> bool:
+    """Whether bytes that look like white space and a brace are no event's first, nor its length:
+    the tag of its header is a new line, and what follows says how long the header is.
+    """
+    return all(byte >= 0x20 or byte in b"\t\n\r" for byte in head)
 
 
 class _Joined(io.RawIOBase):

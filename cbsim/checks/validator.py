@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema_rs
 import orjson
@@ -62,7 +62,7 @@ class Validator:
         self.name, self.dialect = lookup(name).name, Dialect.parse(dialect)
         self._path = location(name, self.dialect)
         self._compiled = jsonschema_rs.Draft202012Validator(
-            schemas()[self._path], registry=_registry(), offline=True
+            schemas()[self._path], registry=_registry(), retriever=_no_other
         )
         self.is_valid = self._compiled.is_valid
         """Whether a message (as `orjson.loads` gives it, or `as_dict` for a raw event) is valid."""
@@ -107,6 +107,11 @@ def validate(message: object, name: str, dialect: Dialect | str = Dialect.OBSERV
 @lru_cache(maxsize=1)
 def _registry() -> jsonschema_rs.Registry:
     return jsonschema_rs.Registry([(BASE + path, schema) for path, schema in schemas().items()])
+
+
+def _no_other(uri: str) -> NoReturn:
+    """Nothing is fetched from anywhere: our schemas refer to one another only."""
+    raise LookupError(uri)
 
 
 def _problems(

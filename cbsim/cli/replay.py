@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.recording import recorded
-from cbsim.bus.sink import Sink, brokerless
-from cbsim.cli.options import broker_options, broker_url, tls_of
+from cbsim.bus.topology import Topology
+from cbsim.cli.options import tls_of
+from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError
+from cbsim.wire.message import Message
 
 __all__ = ["command"]
+
+_BATCH = 500
+_QUANTUM = 0.001
+"""Seconds that are slept at least: what came due meanwhile goes out together."""
 
 
 @click.command("replay", short_help="Publish recorded messages again, byte for byte.")
 @click.argument("recording", type=click.Path(path_type=Path))
-@broker_options
-@click.option("--sink", default="amqp", metavar="amqp|ndjson:PATH|null", help="[default: amqp]")
+@target_options
 @click.option("--speed", default="1x", metavar="2x|max", help="Relative to the recording's times.")
-@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
 def command(
     recording: Path,
     broker: str | None,
@@ -29,38 +35,65 @@ def command(
     client_cert: str | None,
     client_key: str | None,
     sink: str,
-    speed: str,
     passive: bool,
+    ledger: str | None,
+    speed: str,
 ) -> None:
     """Publish RECORDING again: NDJSON as `--sink ndjson:` writes it, or a folder of captures.
 
-    A folder holds one subfolder a routing key; its messages have no times and go at once.
+    A folder holds one subfolder a routing key; its messages have no times and go at once. What a
+    run broke on purpose is known as such by its recording, and so by the ledger. Ctrl-C ends the
+    replay cleanly.
     """
     factor = _factor(speed)
     if not recording.exists():
         raise CbsimError(f"there is no recording {recording}")
-    target: Sink
-    if sink == "amqp":
-        url = broker_url(broker)
-        target = Publisher(url, Topology(passive=passive), tls_of(ca_file, client_cert, client_key))
-    else:
-        target = brokerless(sink)
-    sent, first, began = 0, None, time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
+    with (
+        opened(sink, broker, tls, Topology(passive=passive), ledger, about) as target,
+        closing(target.outlet()) as into,
+    ):
+        sent, interrupted = 0, False
+        try:
+            for batch in _due(recorded(recording), factor):
+                into.publish_many(batch)
+                sent += len(batch)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            into.flush()
+            confirmed = into.confirmed
+            # An interrupt may come while a batch is half handed over.
+            click.echo(f"{max(sent, confirmed):,} sent, {confirmed:,} confirmed", err=True)
+        if not interrupted:
+            target.drain()
+
+
+def _due(messages: Iterator[Message], factor: float | None) -> Iterator[list[Message]]:
+    """Messages as they come due, several at once where they are; all before one that is faulty."""
+    first, began, failed = None, time.monotonic(), None
+    batch: list[Message] = []
     try:
-        for message in recorded(recording):
+        for message in messages:
             if factor is not None and message.timestamp:
                 first = message.timestamp if first is None else first
                 ahead = (message.timestamp - first) / factor - (time.monotonic() - began)
                 if ahead > 0:
-                    time.sleep(ahead)
-            target.publish(message)
-            sent += 1
-        target.flush()
-    except KeyboardInterrupt:
-        target.flush()
-    finally:
-        target.close()
-    click.echo(f"{sent:,} sent, {target.confirmed:,} confirmed", err=True)
+                    if batch:
+                        yield batch
+                        batch = []
+                    time.sleep(max(ahead, _QUANTUM))
+            batch.append(message)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    except CbsimError as error:
+        failed = error
+    if batch:
+        yield batch
+    if failed is not None:
+        raise failed
 
 
 def _factor(speed: str) -> float | None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from cbsim import __version__
-from cbsim.bus.provider import provide
-from cbsim.bus.publisher import Topology
-from cbsim.cli.options import broker_options, given_password, moment, scenario_names, tls_of
-from cbsim.cli.outlet import Outlet
+from cbsim.bus.topology import Topology
+from cbsim.cli.options import moment, scenario_names, tls_of
+from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
@@ -30,13 +27,7 @@ __all__ = ["changed", "command"]
 
 @click.command("run", short_help="Run a scenario against a broker or into a file.")
 @click.argument("scenario", envvar="CBSIM_SCENARIO", shell_complete=scenario_names)
-@broker_options
-@click.option(
-    "--sink",
-    default="amqp",
-    metavar="amqp|ndjson:PATH|null",
-    help="Where messages go; `ndjson:-` is standard output.  [default: amqp]",
-)
+@target_options
 @click.option("--rate", metavar="RATE", help="Instead of the phases' rates: 500/s, 30/min or max.")
 @click.option("--duration", metavar="TIME", help="Instead of the phases' durations, in all: 30s.")
 @click.option("--count", type=click.IntRange(1), help="Stop after that many messages.")
@@ -49,8 +40,6 @@ __all__ = ["changed", "command"]
     metavar="TIME",
     help="The clock inside messages.  [default: now for a broker, else 2024-01-01T00:00:00Z]",
 )
-@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
-@click.option("--ledger", metavar="PATH", help="Write down what was sent, for `cbsim verify`.")
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -65,6 +54,8 @@ def command(
     client_cert: str | None,
     client_key: str | None,
     sink: str,
+    passive: bool,
+    ledger: str | None,
     rate: str | None,
     duration: str | None,
     count: int | None,
@@ -72,8 +63,6 @@ def command(
     server: str | None,
     dialect: str | None,
     start: datetime | None,
-    passive: bool,
-    ledger: str | None,
     workers: int | None,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
@@ -89,41 +78,28 @@ def command(
     begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
     if workers is not None:
         _check_workers(workers, wanted, sink)
-    hold = click.get_current_context().with_resource
-    outlet, at, where = Outlet(sink, topology, ledger=ledger), None, sink
-    if sink == "amqp":
-        at = hold(
-            provide(
-                broker or "auto",
-                tls_of(ca_file, client_cert, client_key),
-                password=given_password(),
-                exchanges=(topology.events, topology.raw),
-            )
-        )
-        outlet, where = replace(outlet, url=at.url, tls=at.tls), at.shown
-    if ledger is not None:
-        # Only those who ask for a ledger wait for what it needs.
-        from cbsim.checks.ledger import Ledger
+    tls = tls_of(ca_file, client_cert, client_key)
+    about = {"scenario": scenario, "seed": str(wanted.seed), "start": begin.isoformat(),
+             "server": wanted.server.version,
+             **({} if workers is None else {"workers": str(workers)})}  # fmt: skip
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with opened(sink, broker, tls, topology, ledger, about) as target:
+        console = Console(sys.stderr, scenario, target.shown)
+        if workers is None:
+            with closing(target.outlet()) as into, console:
+                report = run(wanted, into, begin, count=count, on_progress=console.progress)
+        else:
+            # Processes take long to import for those who want none.
+            from cbsim.scenario import crew
 
-        about = {"scenario": scenario, "seed": str(wanted.seed), "server": wanted.server.version,
-                 "start": begin.isoformat(), "cbsim": __version__}  # fmt: skip
-        hold(Ledger(ledger, about | ({} if workers is None else {"workers": str(workers)})))
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    console = Console(sys.stderr, scenario, where)
-    if workers is None:
-        with closing(outlet()) as into, console:
-            report = run(wanted, into, begin, count=count, on_progress=console.progress)
-    else:
-        # Processes take long to import for those who want none.
-        from cbsim.scenario import crew
-
-        with console:
-            report = crew.run(
-                wanted, outlet, begin, workers, count=count, on_progress=console.progress
-            )
-    console.summary(report)
-    if at is not None and not report.interrupted and (left := at.drain()):
-        click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
+            with console:
+                report = crew.run(
+                    wanted, target.outlet, begin, workers, count=count,
+                    on_progress=console.progress,
+                )  # fmt: skip
+        console.summary(report)
+        if not report.interrupted:
+            target.drain()
     if report.confirmed < report.sent:
         raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
 
@@ -135,10 +111,6 @@ def _check_workers(workers: int, scenario: Scenario, sink: str) -> None:
             "one order, and one process writes them"
         )
     check(scenario, workers)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def changed(

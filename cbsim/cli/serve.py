@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import redacted
 from cbsim.bus.embedded import FAULTS, Faults
 from cbsim.bus.provider import Broker, provide
@@ -55,6 +56,17 @@ _PORT = 5004
     help="Address of the embedded broker and the health endpoint.",
 )
 @click.option(
+    "--tls-cert",
+    metavar="FILE",
+    help="Certificate of the embedded broker (PEM, with its chain): it speaks TLS then, and its "
+    "URL is amqps://; --host is to be a name that the certificate has.",
+)
+@click.option(
+    "--tls-key",
+    metavar="FILE",
+    help="The certificate's key, unless that is in the same file (PEM, without passphrase).",
+)
+@click.option(
     "--health-port",
     type=click.IntRange(0, 65535),
     default=HEALTH_PORT,
@@ -80,6 +92,8 @@ def command(
     client_key: str | None,
     port: int,
     host: str,
+    tls_cert: str | None,
+    tls_key: str | None,
     health_port: int,
     token: str | None,
     rate: str | None,
@@ -99,6 +113,8 @@ def command(
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
 
+    if tls_key and not tls_cert:
+        raise click.UsageError("--tls-key: its certificate is missing, --tls-cert")
     hold = click.get_current_context().with_resource
     wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
     bus = wanted.bus
@@ -111,6 +127,7 @@ def command(
                 host=host,
                 port=port,
                 password=given_password(),
+                certificate=Certificate(tls_cert, tls_key) if tls_cert else None,
                 exchanges=(topology.events, topology.raw),
             )
         )

@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 @click.command("verify", short_help="Compare what was sent with what a consumer put out.")
 @click.argument("output", nargs=-1, required=True, metavar="OUTPUT...")
-@click.option("--ledger", required=True, metavar="PATH", help="What `cbsim run --ledger` wrote.")
+@click.option("--ledger", required=True, metavar="PATH", help="What `run` or `replay` wrote.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Lines as forwarders write them.")
 @click.option("--map", "places", multiple=True, metavar="FIELD=PATH",
               help=f"A field's JSON path or CSV column; FIELD is {', '.join(FIELDS)}.")  # fmt: skip

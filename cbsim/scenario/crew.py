@@ -13,7 +13,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.resource_tracker import ensure_running
-from types import TracebackType
 
 from cbsim.bus.sink import Sink
 from cbsim.errors import CbsimError
@@ -79,12 +78,7 @@ class _Crew:
     def __enter__(self) -> _Crew:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for member in self._members:
             member.process.kill()
             member.process.join()

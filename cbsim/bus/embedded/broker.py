@@ -8,7 +8,6 @@ import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
 
@@ -22,6 +21,8 @@ __all__ = ["EmbeddedBroker"]
 
 _T = TypeVar("_T")
 _DEFAULT_LIMIT = 256 * 1024 * 1024
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Every address is no address to connect to."""
 
 
 class EmbeddedBroker:
@@ -52,12 +53,15 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        """Where clients connect, with user and password."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        path = "" if self.vhost == "/" else quote(self.vhost, safe="")
+        """Where clients on this machine connect, with user and password.
+
+        The virtual host is always spelt out: by the book, the path `/` is the one of no name.
+        """
+        host = _LOOPBACK.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return (
             f"{'amqps' if self._tls else 'amqp'}://{quote(self.user, safe='')}:"
-            f"{quote(self.password, safe='')}@{host}:{self.port}/{path}"
+            f"{quote(self.password, safe='')}@{host}:{self.port}/{quote(self.vhost, safe='')}"
         )
 
     def start(self) -> Self:
@@ -92,12 +96,7 @@ class EmbeddedBroker:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

@@ -13,8 +13,8 @@ from cbsim.bus.embedded.message import Entry
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.channel import Channel
-    from cbsim.bus.embedded.connection import Connection
     from cbsim.bus.embedded.consumer import Consumer
+    from cbsim.bus.embedded.conversation import Conversation
     from cbsim.bus.embedded.queue import Queue
     from cbsim.bus.embedded.server import Server
 
@@ -29,7 +29,7 @@ class Selector:
     queue: str | None = None
     consumer: str | None = None
 
-    def takes_connection(self, connection: Connection) -> bool:
+    def takes_connection(self, connection: Conversation) -> bool:
         """Whether it names the connection, as the client does or by its addresses."""
         return self.connection is None or any(
             fnmatchcase(name, self.connection) for name in (connection.name, connection.given_name)
@@ -148,7 +148,7 @@ class Tampering:
             queue.touch()
         vhost.settle()
 
-    def silent(self, connection: Connection) -> bool:
+    def silent(self, connection: Conversation) -> bool:
         """Whether the connection gets no heartbeats."""
         return any(rule.select.takes_connection(connection) for rule in self._of(Silence))
 

@@ -1,0 +1,158 @@
+"""`cbsim replay`: a recording is sent again, written down, and proven to have arrived."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pika.exceptions
+import pytest
+from hypothesis import given
+from test_provider import eventually, free_port, listens
+from test_validate import cbsim
+
+from cbsim import strategies as cb
+from cbsim.bus.connection import connect
+from cbsim.bus.recording import recorded
+from cbsim.bus.sink import as_line, from_line
+from cbsim.strategies import Malformed
+from cbsim.wire.fault import BrokenMessage
+from cbsim.wire.message import Message
+
+CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a recording that has broken messages in it, and the ledger of its run."""
+    folder = tmp_path_factory.mktemp("run")
+    scenario = folder / "scenario.yaml"
+    scenario.write_text("""
+    phases:
+      - {count: 500, rate: 400/s}
+      - {count: 200, rate: 200/s, source: strategies, corpus: 60, mix: {"*": 2, malformed: 1}}
+    """)
+    done = cbsim("run", scenario, "--sink", f"ndjson:{folder / 'recording'}",
+                 "--ledger", folder / "ledger")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def rows(ledger: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(ledger)) as database:
+        query = "select exchange, routing_key, digest, broken from message order by sequence"
+        return database.execute(query).fetchall()
+
+
+@given(cb.malformed())
+def test_a_recording_says_how_a_message_is_broken(drawn: Malformed) -> None:
+    message = BrokenMessage.of(drawn.message, str(drawn))
+    read = from_line(as_line(message))
+    assert isinstance(read, BrokenMessage)
+    assert read == message
+    assert read.fault == message.fault
+    assert type(from_line(as_line(Message(*message)))) is Message
+
+
+def test_a_replay_is_proven_to_have_arrived(broker: str, run: Path, tmp_path: Path) -> None:
+    out, ledger = tmp_path / "tap.ndjson", tmp_path / "ledger"
+    tap = subprocess.Popen(
+        [*CBSIM, "tap", "--broker", broker, "--out", str(out), "--count", "700"],
+        stderr=subprocess.PIPE,
+    )
+    assert tap.stderr is not None
+    assert b"subscribed" in tap.stderr.readline()
+    done = cbsim("replay", run / "recording", "--speed", "max", "--broker", broker,
+                 "--ledger", ledger)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"700 sent, 700 confirmed\n")
+    tap.communicate(timeout=60)
+    done = cbsim("verify", "--ledger", ledger, out)
+    assert done.returncode == 0, done.stdout
+    assert b"whole: 700 sent, 700 received, 0 lost" in done.stdout
+    assert rows(ledger) == rows(run / "ledger")
+    # A consumer may drop what was broken on purpose, and nothing else.
+    broken = [how is not None for *_, how in rows(ledger)]
+    assert 20 < sum(broken) < 200
+    lines = out.read_bytes().splitlines(keepends=True)
+    for dropped, code in ((broken, 0), ([False, True] + broken[2:], 1)):
+        kept = [line for line, gone in zip(lines, dropped, strict=True) if not gone]
+        out.write_bytes(b"".join(kept))
+        assert cbsim("verify", "--ledger", ledger, out).returncode == code
+
+
+def test_a_replay_brings_its_own_broker(run: Path) -> None:
+    """It ends when a consumer has everything, as a run does."""
+    port = free_port()
+    replaying = subprocess.Popen(
+        [*CBSIM, "replay", str(run / "recording"), "--speed", "1x",
+         "--broker", f"embedded://cb:s3cret@:{port}"], stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    eventually(lambda: listens(port))
+    connection = connect(f"amqp://cb:s3cret@127.0.0.1:{port}/%2F")
+    channel = connection.channel()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.exchange_declare("api.events", "topic", durable=True)
+    channel.queue_bind(queue, "api.events", "#")
+    channel.basic_qos(prefetch_count=10)
+    got: Counter[bytes] = Counter()
+    with suppress(pika.exceptions.AMQPConnectionError):
+        for method, _, body in channel.consume(queue):
+            time.sleep(0.002)
+            got[body] += 1
+            channel.basic_ack(method.delivery_tag)
+    _, said = replaying.communicate(timeout=30)
+    assert replaying.returncode == 0, said
+    assert said.endswith("700 sent, 700 confirmed\n")
+    events = [one for one in recorded(run / "recording") if one.exchange == "api.events"]
+    # The first may have been published before the queue was bound.
+    assert not Counter(one.body for one in events[300:]) - got
+
+
+def test_times_are_kept(run: Path) -> None:
+    moments = [one.timestamp for one in recorded(run / "recording")][:101]
+    speed = (moments[-1] - moments[0]) / 1.0
+    lines = (run / "recording").read_bytes().splitlines(keepends=True)
+    (run / "cut").write_bytes(b"".join(lines[:101]))
+    began = time.monotonic()
+    assert cbsim("replay", run / "cut", "--sink", "null", "--speed", speed).returncode == 0
+    assert time.monotonic() - began >= 1.0
+
+
+def test_what_stands_before_a_faulty_line_is_sent(run: Path, tmp_path: Path) -> None:
+    recording, ledger, again = (tmp_path / name for name in ("recording", "ledger", "again"))
+    line, _, _ = (run / "recording").read_bytes().partition(b"\n")
+    line += b"\n"
+    recording.write_bytes(line * 3 + line.replace(b'"body', b'"broken":1,"body'))
+    words = ["replay", recording, "--sink", f"ndjson:{again}", "--ledger", ledger]
+    done = cbsim(*words)
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        "3 sent, 3 confirmed\n"
+        f"cbsim: {recording}:4: field 'broken': expected a string, got 1\n"
+    )  # fmt: skip
+    assert again.read_bytes() == line * 3
+    assert len(rows(ledger)) == 3
+    refused = cbsim(*words)
+    assert refused.returncode == 1
+    assert b"ledger: is there already; a ledger holds one run" in refused.stderr
+    assert again.read_bytes() == line * 3, "nothing was touched"
+
+
+@pytest.mark.parametrize("words", [["run", "quickstart"], ["replay", "{}/recording"]])
+def test_no_ledger_is_left_of_what_never_began(run: Path, tmp_path: Path, words: list[str]) -> None:
+    ledger = tmp_path / "ledger"
+    words = [word.format(run) for word in words]
+    unreachable = f"amqp://127.0.0.1:{free_port()}"
+    done = cbsim(*words, "--broker", unreachable, "--ledger", ledger)
+    assert done.returncode == 1
+    assert b"nothing listens there" in done.stderr
+    assert not [*tmp_path.iterdir()]
+    done = cbsim(*words, "--sink", "null", "--ledger", tmp_path / "none" / "ledger")
+    assert done.returncode == 1
+    assert b"cannot be written: unable to open database file" in done.stderr
+    assert b"Traceback" not in done.stderr
