@@ -79,7 +79,8 @@ class Mix:
 
     def _turn(self, moments: Sequence[int]) -> Happenings:
         world, over = self._world, self._over
-        makers, urgent, many = world.makers, world.urgent, world.turn()
+        makers, urgent = world.makers, world.urgent
+        many = world.turn(moments[0], len(moments)) if moments else {}
         varints, names = stamps(moments), [*islice(self._picks, len(moments))]
         keys = names.copy()
         bodies: list[bytes] = [b""] * len(names)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from random import Random
 
 from cbsim.catalog import ServerVersion
+from cbsim.wire.event import varint
 from cbsim.world.drawing import BLOCK, drawn, one_of, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
@@ -32,6 +33,13 @@ _CALLS = 256
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
+_BIRTHS = 0.05
+"""How many processes start, unless that is published, for each message."""
+_DEEDS = (
+    ("moduleload", "modload", 60), ("filemod", "filemod", 20), ("regmod", "regmod", 20),
+    ("netconn", "netconn", 6), ("crossprocopen", "crossproc", 6),
+)  # fmt: skip
+"""What processes do unless it is published, their counter of it, and the most of it in a turn."""
 
 _Load = tuple[int, bytes, bytes]
 """What a load says: for `Process.wide`, the path's guid, and what follows the header."""
@@ -103,6 +111,12 @@ class Endpoints:
         started = "procstart" if version.includes(ServerVersion.V5_2) else "process"
         self.started = f"ingress.event.{started}"
         """What a process's own start is told as."""
+        self._silent_births = not published.intersection((self.started, _CHILDPROC))
+        self._silent_deeds = [
+            (f"{deed}_count", most) for name, deed, most in _DEEDS
+            if f"ingress.event.{name}" not in published
+        ]  # fmt: skip
+        self._unborn = 0.0
         makers: dict[str, Maker] = {
             started: self._procstart, "procend": self._procend, "childproc": self._childproc,
             "tamper": self._tamper, "filemod": self._filemod, "regmod": self._regmod,
@@ -305,6 +319,31 @@ class Endpoints:
 
     # The lives of processes.
 
+    def silence(self, now: int, count: int) -> None:
+        """What happens up to that moment and is not published, in a turn of so many messages.
+
+        Processes start that nobody is told of, and do what nobody is told of, so that the data
+        store knows of as many, and as much, as with all events published.
+        """
+        deeds, population = self._silent_deeds, self._population
+        if self._silent_births:
+            self._unborn = max(self._unborn + count * _BIRTHS, ACTIVE - len(population.live))
+            while self._unborn >= 1:
+                self._unborn -= 1
+                process = self._born(now, varint(now))
+                population.begin(process)
+                self._did(process, now, deeds)
+        if deeds:
+            for process in self._active:
+                self._did(process, now, deeds)
+
+    def _did(self, process: Process, now: int, deeds: Sequence[tuple[str, int]]) -> None:
+        random, windows = self._random, process.sensor.os == "windows"
+        for counter, most in deeds:
+            if windows or counter != "regmod_count":
+                setattr(process, counter, getattr(process, counter) + int(most * random() ** 3))
+        process.last_update = now
+
     def first(self, now: int, stamp: bytes, *, windows: bool = False) -> Happening | None:
         """Start a process where none runs; None when it started in silence and runs now."""
         while True:
@@ -336,10 +375,10 @@ class Endpoints:
         starting = self._population.starting
         if not starting and _CHILDPROC in self._published:
             process = self._exec(now, stamp)
-            starting.append(process)
+            self._starts(process)
             return self.child(process, now, stamp, created=True)
-        while not starting:
-            self._childproc(now, stamp)
+        if not starting:
+            starting.append(self._born(now, stamp))
         return self.begun(starting.popleft(), now, stamp)
 
     def _childproc(self, now: int, stamp: bytes) -> Happening:
@@ -354,13 +393,27 @@ class Endpoints:
             if odds < 0.2:
                 population.begin(parent.fork(child.pid))
                 return self.child(child, now, stamp, created=True, how="fork")
-            population.starting.append(child)
+            self._starts(child)
             return self.child(child, now, stamp, created=True, how="other_exec")
         process = self._exec(now, stamp, sensor)
         if sensor.os != "linux" and odds > 0.96 and self._suppresses:
             return self.child(process, now, stamp, created=True, how="suppressed")
-        population.starting.append(process)
+        self._starts(process)
         return self.child(process, now, stamp, created=True)
+
+    def _born(self, now: int, stamp: bytes) -> Process:
+        """A process of which its parent does not tell."""
+        process = self._exec(now, stamp)
+        assert process.parent is not None
+        process.parent.childproc_count += 1
+        return process
+
+    def _starts(self, process: Process) -> None:
+        """Its parent told of it; its own start comes later, or is not published."""
+        if self.started in self._published:
+            self._population.starting.append(process)
+        else:
+            self._population.begin(process)
 
     def _exec(self, now: int, stamp: bytes, sensor: Sensor | None = None) -> Process:
         sensor = sensor or self._population.anywhere()

@@ -77,12 +77,13 @@ class World:
         """How many messages a turn takes at most: the fewer run, the sooner others are active."""
         return 32 + 2 * len(self._population.live)
 
-    def turn(self) -> Mapping[str, ManyMaker]:
-        """Begin a turn, in which a few processes are active and do not end.
+    def turn(self, now: int, count: int) -> Mapping[str, ManyMaker]:
+        """Begin a turn of so many messages, in which a few processes are active and do not end.
 
         Gives the makers of events that, for moments of this turn, may be made all together after
         all others: by name; none while something else must come first.
         """
+        self._endpoints.silence(now, count)
         self._population.turn()
         many = self._endpoints.many()
         if self.urgent or not many:
@@ -119,9 +120,8 @@ class World:
         process = self._population.of(sensor)
         if process is None:
             program = self._rng.choice(self.estate.programs[sensor.os])
-            started = sensor.booted + 60 * TICKS
-            process = self._population.spawn(sensor, program, started, varint(started))
-            self._population.begin(process)
+            process = self._population.spawn(sensor, program, now, varint(now))
+            self._start(process)
         story = self._hit_by(process.forked_by or process, feed, report)
         self._agenda.interrupt(self._process_hit, story, now)
 
@@ -129,12 +129,7 @@ class World:
         """Let ransomware run on one endpoint: it starts, encrypts files, connects, stays."""
         endpoints, urgent = self._endpoints, self.urgent
         process = self._population.spawn(sensor, self._arrivals.malware(), now, varint(now))
-        if "ingress.event.childproc" in self._published:
-            urgent.append(partial(endpoints.child, process, created=True))
-        if endpoints.started in self._published:
-            urgent.append(partial(endpoints.begun, process))
-        else:
-            self._population.begin(process)
+        self._start(process)
         if "ingress.event.filemod" in self._published:
             urgent.extend([partial(endpoints.filemod, process)] * files)
         if sensor.os == "windows" and "ingress.event.regmod" in self._published:
@@ -147,6 +142,16 @@ class World:
     def spread(self, sensors: int) -> None:
         """Let one new binary begin to spread over that many endpoints."""
         self._arrivals.introduce(min(sensors, len(self.estate.sensors)))
+
+    def _start(self, process: Process) -> None:
+        """Let a process start next, before anything else."""
+        endpoints = self._endpoints
+        if "ingress.event.childproc" in self._published:
+            self.urgent.append(partial(endpoints.child, process, created=True))
+        if endpoints.started in self._published:
+            self.urgent.append(partial(endpoints.begun, process))
+        else:
+            self._population.begin(process)
 
     def _netconn(self, now: int, stamp: bytes) -> Happening | None:
         name = "ingress.event.netconn"
@@ -168,6 +173,10 @@ class World:
             return told
         if agenda.on_the_way(name) <= self._wanted[name]:
             self._cause(name, now, stamp)
+            if self.urgent:
+                # What the story is of must be told of first.
+                self._wanted[name] += 1
+                return self.urgent.popleft()(now, stamp)
             if told := agenda.taken(name, now):
                 return told
         self._wanted[name] += 1
