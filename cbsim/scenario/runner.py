@@ -145,6 +145,7 @@ class _Run:
         self._before = 0.0, 0
         """When the batch before was due, and how many messages it had."""
         self._confirmed_before = sink.confirmed
+        republished_before = getattr(sink, "republished", 0)
         self._in_hand: list[str] = []
         """The names of what is being handed over."""
         try:
@@ -168,7 +169,7 @@ class _Run:
             report.per_name.update(self._in_hand[: report.confirmed - report.sent])
             report.sent = report.confirmed
         report.seconds = time.monotonic() - self._began
-        report.republished = getattr(sink, "republished", 0)
+        report.republished = getattr(sink, "republished", 0) - republished_before
 
     def _on_schedule(self, batch: Batch, dues: list[float]) -> None:
         first, count = self._before
