@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from cable import Cable
@@ -136,21 +137,21 @@ def records_of(stream: list[Message]) -> list[Record]:
 @pytest.mark.parametrize("rate", ["max", "3000/s"])
 def test_everything_arrives_and_the_ledger_says_so(bus: Bus, tmp_path: Path, rate: str) -> None:
     path, ledger = tmp_path / "run.yaml", tmp_path / "run.ledger"
-    bus.scenario(path, f'{{count: 5000, rate: {rate}, mix: {{"ingress.event.*": 9, "feed.*": 1}}}}')
+    bus.scenario(path, f'{{count: 3000, rate: {rate}, mix: {{"ingress.event.*": 9, "feed.*": 1}}}}')
     done = cbsim("run", str(path), "--broker", bus.url, "--workers", "2", "--ledger", str(ledger))
     assert done.returncode == 0, done.stderr
-    assert counts(done.stderr) == (5000, 5000)
+    assert counts(done.stderr) == (3000, 3000)
     assert not [*tmp_path.glob("run.ledger-*")], "everybody closed it"
     stream = bus.take()
-    assert len(stream) == 5000
+    assert len(stream) == 3000
     check_order(stream)
     with Ledger.open(ledger) as book:
         result = compare(book, records_of(stream))
         rows = book.database.execute("select count(*), max(sequence) from entry").fetchone()
-        assert rows == (5000, 4999)
+        assert rows == (3000, 2999)
         assert dict(book.database.execute("select * from about"))["workers"] == "2"
     assert result.whole
-    assert result.total("received") == 5000
+    assert result.total("received") == 3000
     assert result.unconfirmed == 0
     assert result.disordered == {}
 
@@ -165,6 +166,27 @@ def check_order(stream: list[Message]) -> None:
             assert event.header.timestamp >= clocks[sensor]
             clocks[sensor] = event.header.timestamp
     assert set(clocks) == {*range(1, 31)}
+
+
+def test_a_sensors_messages_are_the_same_for_any_number_of_workers(
+    bus: Bus, tmp_path: Path
+) -> None:
+    scenario = bus.scenario(tmp_path / "run.yaml", "{count: 1200, rate: max}")
+    found = []
+    for workers in ("1", "3"):
+        args = ["run", scenario, "--broker", bus.url, "--start", "2024-01-01", "--workers", workers]
+        done = cbsim(*args)
+        assert done.returncode == 0, done.stderr
+        bodies = defaultdict(list)
+        for message in bus.take():
+            if message.routing_key.startswith("ingress.event."):
+                bodies[decode(message.body).env.endpoint.SensorId].append(message.body)
+            else:
+                bodies[0].append(message.body)
+        bodies[0].sort()
+        found.append(bodies)
+    assert found[0] == found[1]
+    assert sum(map(len, found[0].values())) == 1200
 
 
 def test_bundles_of_both_workers(bus: Bus, tmp_path: Path) -> None:
@@ -289,9 +311,9 @@ def test_who_wants_no_workers_does_not_wait_for_them() -> None:
 
 
 def test_a_crew_reports_as_one_run() -> None:
-    scenario = everything(count=1500)
+    scenario = everything(count=1250)
     told: list[Progress] = []
-    report = crew.run(scenario, NullSink, FIXED_START, 2, count=1500, on_progress=told.append)
+    report = crew.run(scenario, NullSink, FIXED_START, 2, count=1250, on_progress=told.append)
     expected = Counter(
         name
         for number in range(2)
@@ -300,9 +322,9 @@ def test_a_crew_reports_as_one_run() -> None:
         for name in batch.names
     )
     assert report.per_name == expected
-    assert report.sent == report.confirmed == 1500
+    assert report.sent == report.confirmed == 1250
     assert not report.interrupted
-    assert 2.9 < report.seconds < 60
+    assert 2.4 < report.seconds < 60
     assert 0 < report.lags.percentile(0.5) <= report.lag
     assert [one.sent for one in told] == sorted(one.sent for one in told)
     assert told[1].asked == pytest.approx(500, rel=0.2)
@@ -323,6 +345,28 @@ def test_a_broker_that_goes_away_ends_the_run(bus: Bus) -> None:
         with pytest.raises(CbsimError, match=r"^broker amqp://\w+@localhost:\d+/.*nothing listens"):
             crew.run(scenario, opened, FIXED_START, 2, on_progress=unplug)
     assert not active_children()
+
+
+def test_a_second_interrupt_ends_it_at_once(bus: Bus) -> None:
+    scenario, waits = parse("phases: [{duration: 1h, rate: 500/s}]"), list[Timer]()
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def hold(_: Progress) -> None:
+        if not waits:
+            cable.hold()
+            waits.append(Timer(0.5, interrupt))
+            waits[0].start()
+            interrupt()
+
+    with Cable(bus.url) as cable:
+        opened = partial(Publisher, cable.url, bus.topology)
+        with pytest.raises(KeyboardInterrupt):
+            crew.run(scenario, opened, FIXED_START, 2, on_progress=hold)
+        waits[0].join()
+    assert not active_children()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 class Broken(NullSink):

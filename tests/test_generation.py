@@ -245,6 +245,27 @@ def test_bundles_are_sent_when_they_are_full_at_any_rate() -> None:
     assert sum(len([*split(run)]) for it in sink.messages for run in members(it.body)) == 100
 
 
+def test_a_schedule_goes_on_when_a_phase_at_max_has_ended() -> None:
+    # By the clock inside messages the first phase lasts for ten hours.
+    scenario = parse("""
+    phases:
+      - {name: fast, count: 3600, rate: max, clock: 0.1, mix: {"ingress.event.*": 1}}
+      - {name: paced, count: 100, rate: 500/s, mix: {"ingress.event.*": 1}}
+      - {name: soon, duration: 20ms, rate: max, mix: {"ingress.event.*": 1}}
+      - {name: after, count: 50, rate: 500/s, mix: {"ingress.event.*": 1}}
+    """)
+    sink = Kept()
+    report = run(scenario, sink, FIXED_START)
+    assert report.sent > 3750
+    moments = [decode(message.body).header.timestamp for message in sink.messages]
+    assert moments[3600] - moments[0] == 35_990 * 10**7
+    phases = Stream(scenario, FIXED_START).phases()
+    dues = [[due for batch in islice(phase, 50) for due in batch.dues or ()] for phase in phases]
+    assert (dues[0], dues[2]) == ([], [])
+    assert (dues[1][0], dues[1][-1]) == (0.0, 0.198)
+    assert dues[3][0] == 0.198
+
+
 def test_what_a_phase_that_is_over_by_the_clock_made_was_sent() -> None:
     scenario = parse("""
     phases: [{name: fast, duration: 10ms, rate: max}, {name: last, count: 300, rate: max}]

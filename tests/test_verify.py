@@ -96,7 +96,8 @@ def test_every_difference_is_named(
             case "d":
                 out += [message, message]
             case "c":
-                out.append(message._replace(body=message.body[:-9] + b"\x00" + message.body[-8:]))
+                other = bytes([not message.body[-9]])
+                out.append(message._replace(body=message.body[:-9] + other + message.body[-8:]))
             case _:
                 out.append(message)
     result = compare(ledger, taps(out))

@@ -151,8 +151,10 @@ class _Crew:
         """A worker has ended."""
         member.gone = True
         member.process.join()
-        if member.report is None and not self._stopping:
-            code = member.process.exitcode or 0
+        code = member.process.exitcode or 0
+        # One that is told to end before it can listen just does.
+        expected = self._stopping and code == -signal.SIGTERM
+        if member.report is None and not expected:
             how = f"was killed by signal {-code}" if code < 0 else "ended"
             self._fail(
                 f"worker {member.number + 1} of {self._workers} {how} in the midst of the run; "
@@ -211,7 +213,7 @@ def _signals(handler: Callable[..., None]) -> Iterator[None]:
         yield
     finally:
         for one, was in before.items():
-            signal.signal(one, was)
+            signal.signal(one, was or signal.SIG_DFL)
 
 
 @contextmanager

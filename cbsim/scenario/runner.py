@@ -139,25 +139,30 @@ class _Run:
         whole = all(known) and len(known) == len(scenario.phases)
         self._length = sum(filter(None, known)) if whole else None
         phases = _begun(phases)
-        self._began = self._told = begin()
+        self._began = self._told = self._since = begin()
+        """When the run began, when it was told of, and since when the schedule runs."""
         self._told_sent = 0
         self._asked: float | None = None
         self._before = 0.0, 0
         """When the batch before was due, and how many messages it had."""
         self._confirmed_before = sink.confirmed
+        republished_before = getattr(sink, "republished", 0)
         self._in_hand: list[str] = []
         """The names of what is being handed over."""
         try:
             for batches in phases:
-                opened = time.monotonic()
+                opened, unpaced = time.monotonic(), False
                 for batch in batches:
                     if batch.dues is not None:
                         self._on_schedule(batch, batch.dues)
                         continue
+                    unpaced = True
                     # What was made has happened: it goes out even if the phase is over by now.
                     self._hand_over(batch, 0, len(batch.messages))
                     if _is_over(batch.phase, time.monotonic() - opened):
                         break
+                if unpaced:
+                    self._since += time.monotonic() - opened
             sink.flush()
         except KeyboardInterrupt:
             report.interrupted = True
@@ -168,7 +173,7 @@ class _Run:
             report.per_name.update(self._in_hand[: report.confirmed - report.sent])
             report.sent = report.confirmed
         report.seconds = time.monotonic() - self._began
-        report.republished = getattr(sink, "republished", 0)
+        report.republished = getattr(sink, "republished", 0) - republished_before
 
     def _on_schedule(self, batch: Batch, dues: list[float]) -> None:
         first, count = self._before
@@ -178,16 +183,16 @@ class _Run:
         at, end = 0, len(dues)
         while at < end:
             now = time.monotonic()
-            upto = bisect_right(dues, now - self._began, at)
+            upto = bisect_right(dues, now - self._since, at)
             if upto == at:
-                ahead = max(self._began + dues[at] - now, _QUANTUM)
+                ahead = max(self._since + dues[at] - now, _QUANTUM)
                 time.sleep(min(ahead, max(self._told + 1.0 - now, _QUANTUM)))
                 self._tell(batch, time.monotonic())
                 continue
             self._hand_over(batch, at, upto)
-            self.report.lags.add(time.monotonic() - self._began, dues, at, upto)
+            self.report.lags.add(time.monotonic() - self._since, dues, at, upto)
             at = upto
-        self.report.behind = max(0.0, time.monotonic() - self._began - dues[-1])
+        self.report.behind = max(0.0, time.monotonic() - self._since - dues[-1])
 
     def _hand_over(self, batch: Batch, at: int, upto: int) -> None:
         whole = at == 0 and upto == len(batch.messages)

@@ -58,7 +58,9 @@ class Batch(NamedTuple):
 
     phase: Phase
     dues: list[float] | None
-    """Seconds after the start at which each is due, never backwards; None: all at once."""
+    """Seconds after the start at which each is due, never backwards; None: all at once. The time
+    that phases at `max` take does not count.
+    """
     messages: list[Message]
     names: list[str]
 
@@ -130,7 +132,8 @@ class Stream:
         )
         wanted = scenario.server
         self._exporter = Exporter(wanted.raw, wanted.bundle, zipped=wanted.zipped)
-        self._began = 0.0
+        self._began = self._due = 0.0
+        """Seconds of the clock inside messages, and of the schedule, before the phase."""
 
     def phases(self, count: int | None = None) -> Iterator[Iterator[Batch]]:
         """The batches of each phase; who stops in the midst of one goes on with the next.
@@ -146,24 +149,27 @@ class Stream:
             yield _up_to(iter([Batch(last, None, rest, [BUNDLE] * len(rest))]), left)
 
     def _phase(self, number: int) -> Iterator[Batch]:
-        phase, world, began = self._scenario.phases[number], self._world, self._began
+        phase, world = self._scenario.phases[number], self._world
+        began, due = self._began, self._due
         make = self._maker(number)
         pending = sorted(self._injected(phase), key=lambda injection: injection.at)
         unpaced, ends = phase.rate == rates.MAX, _end(phase)
         # A phase lasts as long as it says, even if its last message comes before its end.
-        self._began = began + (ends or 0.0)
+        self._began, self._due = began + (ends or 0.0), due + (ends or 0.0)
         for block in self._schedule[number]:
             if ends is None:
                 self._began = began + block[-1]
+                # Nobody knows when a phase at `max` ends: the schedule waits for it.
+                self._due = due if unpaced else due + block[-1]
             for ats in _batches(block, self._shard, unpaced=unpaced):
                 while ats:
                     while pending and pending[0].at <= ats[0]:
                         moment = self._origin + int((began + ats[0]) * TICKS)
                         _inject(world, pending.pop(0), moment)
                     cut = bisect_left(ats, pending[0].at) if pending else len(ats)
-                    dues, ats = [began + at for at in ats[:cut]], ats[cut:]
+                    these, ats = ats[:cut], ats[cut:]
                     origin, ticks = self._origin, float(TICKS)
-                    moments = [origin + int(due * ticks) for due in dues]
+                    moments = [origin + int((began + at) * ticks) for at in these]
                     sent, names, positions = make(moments)
                     if not sent:
                         # All of it waits in bundles.
@@ -171,7 +177,8 @@ class Stream:
                     if unpaced:
                         yield Batch(phase, None, sent, names)
                     else:
-                        yield Batch(phase, [dues[at] for at in positions], sent, names)
+                        dues = [due + these[position] for position in positions]
+                        yield Batch(phase, dues, sent, names)
 
     def _injected(self, phase: Phase) -> Iterator[Injection]:
         """What happens to this shard: to a sensor of its own, or where it does not matter."""

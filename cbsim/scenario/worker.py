@@ -84,7 +84,7 @@ def _published(crew: Connection, orders: Orders) -> Report:
     portion = Portion(orders.scenario, orders.start, orders.number, orders.workers)
     sink = orders.sink()
     try:
-        return conduct(
+        report = conduct(
             orders.scenario,
             portion.phases(orders.count),
             sink,
@@ -92,6 +92,9 @@ def _published(crew: Connection, orders: Orders) -> Report:
             on_progress=lambda progress: _tell(crew, progress),
             begin=ready,
         )
+        # What it did is not to be lost while the connection is closed.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return report
     finally:
         sink.close()
 
