@@ -461,7 +461,7 @@ def test_a_stateful_bug_shrinks_to_a_short_story() -> None:
     with pytest.raises(AssertionError) as caught:
         run_state_machine_as_test(
             Forgetful,
-            settings=settings(max_examples=50, stateful_step_count=8, database=None,
+            settings=settings(max_examples=200, stateful_step_count=8, derandomize=True,
                               phases=[Phase.generate, Phase.shrink]),
         )  # fmt: skip
     story = "".join(caught.value.__notes__)
