@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
@@ -209,8 +210,8 @@ def test_raw_fields_are_there_and_not(seen: Callable[[Any], bool]) -> None:
 
 
 def shrunk(strategy: SearchStrategy[Any], fails: Callable[[Any], bool]) -> Any:
-    """The smallest that fails, not begun from what an earlier run has kept."""
-    return find(strategy, fails, settings=settings(database=None))
+    """The smallest that fails, looked for in the same places each time: few are dead ends."""
+    return find(strategy, fails, settings=settings(database=None), random=Random(1))
 
 
 def test_a_number_as_a_string_shrinks_to_one_document() -> None:
