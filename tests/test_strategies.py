@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
@@ -209,8 +210,8 @@ def test_raw_fields_are_there_and_not(seen: Callable[[Any], bool]) -> None:
 
 
 def shrunk(strategy: SearchStrategy[Any], fails: Callable[[Any], bool]) -> Any:
-    """The smallest that fails, not begun from what an earlier run has kept."""
-    return find(strategy, fails, settings=settings(database=None))
+    """The smallest that fails, looked for in the same places each time: few are dead ends."""
+    return find(strategy, fails, settings=settings(database=None), random=Random(1))
 
 
 def test_a_number_as_a_string_shrinks_to_one_document() -> None:
@@ -461,7 +462,7 @@ def test_a_stateful_bug_shrinks_to_a_short_story() -> None:
     with pytest.raises(AssertionError) as caught:
         run_state_machine_as_test(
             Forgetful,
-            settings=settings(max_examples=50, stateful_step_count=8, database=None,
+            settings=settings(max_examples=200, stateful_step_count=8, derandomize=True,
                               phases=[Phase.generate, Phase.shrink]),
         )  # fmt: skip
     story = "".join(caught.value.__notes__)

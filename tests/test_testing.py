@@ -53,7 +53,8 @@ def test_what_is_emitted_is_delivered(server: CbServer) -> None:
     assert queue.expect(1) == [sent]
     fields = json.loads(sent.body)
     assert (fields["sensor_id"], fields["hostname"]) == (3, "WIN8-TEST")
-    assert fields["process_id"].startswith("00000003-")
+    process = fields["process_id"] if "process_id" in fields else fields["process_guid"]
+    assert process.startswith("00000003-")
     assert [*iter_errors(fields, "feed.ingress.hit.process")] == []
     assert len(queue) == 0
     assert queue

@@ -254,7 +254,7 @@ class Ledger:
 def _connected(target: str) -> Iterator[sqlite3.Connection]:
     """A connection to a path or `file:` URI that stays open, unless its first use fails."""
     uri = target.startswith("file:")
-    database = sqlite3.connect(target, _PATIENCE, uri=uri, check_same_thread=False)
+    database = sqlite3.connect(target, timeout=_PATIENCE, uri=uri, check_same_thread=False)
     try:
         yield database
     except BaseException:
