@@ -25,6 +25,7 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             "whole": result.whole,
             "total": {kind: result.total(kind) for kind in _KINDS},
             "unconfirmed": result.unconfirmed,
+            "unmatchable": result.total("unmatchable"),
             "names": {name: asdict(counts) for name, counts in sorted(result.names.items())},
             "differences": [asdict(one) for one in result.differences],
             "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
@@ -44,6 +45,14 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             console.print(f"and {more:,} more {kind}")
     if result.unconfirmed:
         console.print(f"{result.unconfirmed:,} did not come, but were never confirmed either")
+    if unmatchable := result.total("unmatchable"):
+        names = ", ".join(name for name, it in sorted(result.names.items()) if it.unmatchable)
+        console.print(
+            f"{unmatchable:,} have nothing that was mapped, so that nobody can tell if they came: "
+            f"{names}; --map what they have, or --bind what the consumer takes"
+        )
+    if result.foreign:
+        console.print("nothing in the output is of this ledger: is it the output of that run?")
     if result.disordered:
         count, sensors = sum(result.disordered.values()), len(result.disordered)
         first = next(iter(result.disordered))
