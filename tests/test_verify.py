@@ -387,17 +387,25 @@ def test_several_write_in_one_ledger(tmp_path: Path, stream: list[Message]) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "expected"),
-    [(["--map", "guild=a"], 1, "--map guild=a: did you mean guid?"),
-     (["--map", "guid=$..["], 1, "is no JSON path"),
-     (["--map", "guid"], 2, "expected FIELD=PATH"),
-     (["--map", "received=a"], 1, "expected a field besides `received`")],
+    ("words", "expected"),
+    [(["-", "--map", "guild=a"], "--map guild=a: did you mean guid?"),
+     (["-", "--map", "guid=$..["], "is no JSON path"),
+     (["-", "--map", "guid"], "expected FIELD=PATH"),
+     (["-", "--map", "received=a"], "expected a field besides `received`"),
+     (["-", "--map", "guid=b"], "--map guid=b: nothing stands there in any of the 1 items"),
+     (["-", "--preset", "forwader"], "'forwader' is not"),
+     (["no-such-file"], "cannot read no-such-file: No such file or directory"),
+     (["/"], "expected files that end in"),
+     (["-", "--ledger", "no-such-ledger"], "there is no ledger no-such-ledger"),
+     (["-", "--ledger", __file__], "is no ledger of `cbsim run --ledger`")],
 )  # fmt: skip
-def test_wrong_usage(tmp_path: Path, words: list[str], code: int, expected: str) -> None:
+def test_wrong_usage(tmp_path: Path, words: list[str], expected: str) -> None:
     path = tmp_path / "run.ledger"
     Ledger(path).close()
-    done = cbsim("verify", "--ledger", path, "-", *words, stdin=b'{"a": 1}\n')
-    assert done.returncode == code
+    (tmp_path / "empty").mkdir()
+    words = [str(tmp_path / "empty") if one == "/" else one for one in words]
+    done = cbsim("verify", "--ledger", path, *words, stdin=b'{"a": 1}\n')
+    assert done.returncode == 2
     assert expected in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 

@@ -15,7 +15,7 @@ from cbsim.catalog import name_of
 from cbsim.checks.identity import identity_of, part_of_fields
 from cbsim.checks.ledger import content_digest, digest
 from cbsim.checks.record import Record
-from cbsim.errors import CatalogError, CbsimError, WireError
+from cbsim.errors import CatalogError, InputError, WireError
 from cbsim.wire.clock import TICKS, parse_iso_time
 
 __all__ = ["EVENT_KEY", "FIELDS", "PRESETS", "Item", "Layout", "key_of", "known_name", "layout_of"]
@@ -52,11 +52,11 @@ class Layout:
     exploded: bool = False
     """Whether the documents of a hit and the events of a bundle come one by one."""
     end: Callable[[], None] = lambda: None
-    """To be called when all is read; raises CbsimError for a place that no item has."""
+    """To be called when all is read; raises InputError for a place that no item has."""
 
 
 def layout_of(first: Record, preset: str | None, places: Mapping[str, str]) -> Layout:
-    """The layout of an output that begins with a record; raises CbsimError.
+    """The layout of an output that begins with a record; raises InputError.
 
     `places` gives, for some of FIELDS, a JSON path or the name of a CSV column. Without it and a
     preset, messages are expected as they were: envelopes, bodies, or JSON with the same content.
@@ -65,7 +65,7 @@ def layout_of(first: Record, preset: str | None, places: Mapping[str, str]) -> L
         return _mapped(places)
     if preset is not None:
         if preset not in _PRESETS:
-            raise CbsimError(f"unknown preset {preset!r}: expected {', '.join(PRESETS)}")
+            raise InputError(f"unknown preset {preset!r}: expected {', '.join(PRESETS)}")
         return _PRESETS[preset]
     return _DIGEST if first.message is not None else _CONTENT
 
@@ -76,9 +76,9 @@ def _mapped(places: Mapping[str, str]) -> Layout:
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, n=1)
             hint = f"did you mean {near[0]}?" if near else "expected one of " + ", ".join(FIELDS)
-            raise CbsimError(f"--map {name}={path}: {hint}")
+            raise InputError(f"--map {name}={path}: {hint}")
     if not set(places) - {"received"}:
-        raise CbsimError("--map: expected a field besides `received`, by which messages are known")
+        raise InputError("--map: expected a field besides `received`, by which messages are known")
     foreign = _Foreign(places)
     return Layout("identity", foreign.read, foreign.key, end=foreign.end)
 
@@ -111,11 +111,11 @@ class _Foreign:
         yield Item(record.where, key, name, identity, seconds(found.get("received")), fault)
 
     def end(self) -> None:
-        """Raises CbsimError for a place that had nothing in any object."""
+        """Raises InputError for a place that had nothing in any object."""
         if self._objects:
             for name in self._places:
                 if name in self._barren:
-                    raise CbsimError(
+                    raise InputError(
                         f"--map {name}={self._places[name]}: nothing stands there in any of the "
                         f"{self._objects:,} items"
                     )
@@ -137,7 +137,7 @@ def _finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
     try:
         compiled = jsonpath.compile(path)
     except jsonpath.JSONPathError as error:
-        raise CbsimError(f"--map: {path!r} is no JSON path: {error}") from None
+        raise InputError(f"--map: {path!r} is no JSON path: {error}") from None
 
     def find(fields: Mapping[str, Any]) -> Any:
         return next(iter(compiled.findall(fields)), None)

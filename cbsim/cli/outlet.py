@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cbsim.bus.connection import PLAIN, Tls
 from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.sink import Sink, brokerless
+from cbsim.errors import CbsimError, InputError
 
 __all__ = ["Outlet"]
 
@@ -37,4 +38,7 @@ class Outlet:
     def _open(self, on_confirmed: Callable[[int, int], None] | None) -> Sink:
         if self.sink == "amqp":
             return Publisher(self.url, self.topology, self.tls, on_confirmed=on_confirmed)
-        return brokerless(self.sink)
+        try:
+            return brokerless(self.sink)
+        except CbsimError as error:
+            raise InputError(str(error)) from None

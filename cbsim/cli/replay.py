@@ -14,7 +14,7 @@ from cbsim.bus.recording import recorded
 from cbsim.bus.topology import Topology
 from cbsim.cli.options import tls_of
 from cbsim.cli.target import opened, target_options
-from cbsim.errors import CbsimError
+from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
 
 __all__ = ["command"]
@@ -47,7 +47,7 @@ def command(
     """
     factor = _factor(speed)
     if not recording.exists():
-        raise CbsimError(f"there is no recording {recording}")
+        raise InputError(f"there is no recording {recording}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
     with (
@@ -104,5 +104,5 @@ def _factor(speed: str) -> float | None:
     except ValueError:
         factor = 0.0
     if not 0 < factor < float("inf"):
-        raise CbsimError(f"speed {speed!r}: expected a factor above 0 such as 2x, or max")
+        raise InputError(f"speed {speed!r}: expected a factor above 0 such as 2x, or max")
     return factor

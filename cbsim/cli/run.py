@@ -13,7 +13,7 @@ import click
 from cbsim.bus.topology import Topology
 from cbsim.cli.options import moment, scenario_names, tls_of
 from cbsim.cli.target import opened, target_options
-from cbsim.errors import CbsimError, ScenarioError
+from cbsim.errors import CbsimError, InputError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load
@@ -106,7 +106,7 @@ def command(
 
 def _check_workers(workers: int, scenario: Scenario, sink: str) -> None:
     if sink not in ("amqp", "null"):
-        raise CbsimError(
+        raise InputError(
             f"--workers with --sink {sink}: expected --sink amqp or null; the lines of a file have "
             "one order, and one process writes them"
         )

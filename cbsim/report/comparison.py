@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TextIO
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from cbsim.checks.comparison import Comparison
+from cbsim.report.page import Page
 
 __all__ = ["FORMATS", "show"]
 
@@ -33,7 +33,7 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
         }
         out.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
         return
-    console = Console(file=out, highlight=False, soft_wrap=True)
+    console = Page(file=out, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = 160
     console.print(_table(result))
