@@ -13,6 +13,7 @@ import click
 from cbsim.bus.recording import recorded
 from cbsim.bus.topology import Topology
 from cbsim.cli.options import tls_of
+from cbsim.cli.outlet import Counted, refused
 from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
@@ -52,22 +53,24 @@ def command(
     tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
     with (
         opened(sink, broker, tls, Topology(passive=passive), ledger, about) as target,
-        closing(target.outlet()) as into,
+        closing(Counted(target.outlet(), target.shown)) as into,
     ):
-        sent, interrupted = 0, False
+        interrupted = False
         try:
-            for batch in _due(recorded(recording), factor):
-                into.publish_many(batch)
-                sent += len(batch)
-        except KeyboardInterrupt:
-            interrupted = True
+            try:
+                for batch in _due(recorded(recording), factor):
+                    into.publish_many(batch)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                into.flush()
         finally:
-            into.flush()
-            confirmed = into.confirmed
             # An interrupt may come while a batch is half handed over.
-            click.echo(f"{max(sent, confirmed):,} sent, {confirmed:,} confirmed", err=True)
+            sent, confirmed = max(into.sent, into.confirmed), into.confirmed
+            click.echo(f"{sent:,} sent, {confirmed:,} confirmed", err=True)
         if not interrupted:
             target.drain()
+    refused(sent, confirmed)
 
 
 def _due(messages: Iterator[Message], factor: float | None) -> Iterator[list[Message]]:
