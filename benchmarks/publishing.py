@@ -264,7 +264,7 @@ def _prebuilt_confirmed(where: Ground, stream: list[Message], count: int) -> Sam
             watched.modify(link, select.POLLIN | (select.POLLOUT if link.backlogged else 0))
             watched.poll(1000)
             link.resume()
-            unconfirmed.confirm(link.receive())
+            unconfirmed.settle(link.receive())
             link.tend(time.monotonic())
 
     where.meter.begin()

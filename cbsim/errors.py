@@ -6,6 +6,7 @@ __all__ = [
     "BrokerError",
     "CatalogError",
     "CbsimError",
+    "InputError",
     "ScenarioError",
     "StrategyError",
     "WireError",
@@ -16,7 +17,11 @@ class CbsimError(Exception):
     """Whatever cbsim refuses to do. The text says what, where and what was expected, no secrets."""
 
 
-class CatalogError(CbsimError):
+class InputError(CbsimError):
+    """Something that was asked for, or a file that was given, with which nothing can be begun."""
+
+
+class CatalogError(InputError):
     """A name, server version, dialect or event type that the catalog does not know."""
 
 
@@ -24,7 +29,7 @@ class WireError(CbsimError, ValueError):
     """Bytes or a value that an encoding of the bus does not allow."""
 
 
-class ScenarioError(CbsimError):
+class ScenarioError(InputError):
     """A scenario that cannot be run as written."""
 
 

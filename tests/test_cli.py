@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pika.adapters.blocking_connection import BlockingChannel as Channel
+
+from cbsim.bus.connection import connect
 
 CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
 
@@ -51,6 +60,131 @@ def test_sigint_ends_with_the_summary(broker: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "args",
+    [
+        ["generate", "watchlist.hit.process"],
+        ["generate", "ingress.event.netconn", "--format", "text"],
+        ["events"],
+        ["events", "watchlist.hit.process"],
+        ["scenarios"],
+        ["--help"],
+        ["run", "--help"],
+        ["validate", "{}/q.ndjson"],
+        ["verify", "--ledger", "{}/q.ledger", "{}/q.ndjson"],
+        ["verify", "--ledger", "{}/q.ledger", "{}/q.ndjson", "--format", "json"],
+    ],
+)
+def test_a_full_disk_gets_one_sentence(args: list[str], recorded: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*CBSIM, *(one.format(recorded) for one in args)], stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "cbsim: cannot write: No space left on device\n")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `quickstart` sends, and the ledger of it."""
+    folder = tmp_path_factory.mktemp("recorded")
+    done = cbsim("run", "quickstart", "--rate", "max", "--count", "300", "--sink",
+                 f"ndjson:{folder / 'q.ndjson'}", "--ledger", str(folder / "q.ledger"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("generate watchlist.hit.process --count 5000", 0),
+        ("events", 0),
+        ("scenarios", 0),
+        ("verify --ledger {}/q.ledger {}/q.ndjson", 0),
+        ("verify --ledger {}/q.ledger - < /dev/null", 1),
+        ("validate {}/q.ndjson", 0),
+        ("validate --dialect documented {}/q.ndjson", 1),
+    ],
+)
+def test_a_reader_that_is_gone_changes_no_verdict(command: str, code: int, recorded: Path) -> None:
+    """Whatever is written comes after the reader has gone: it waits for nothing."""
+    ours = " ".join(map(shlex.quote, CBSIM))
+    line = f"{{ sleep 0.3; {ours} {command.format(*[recorded] * 2)}; }} | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], stderr=subprocess.PIPE,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.fixture
+def private(broker: str, tmp_path: Path) -> Iterator[tuple[Channel, str, list[str]]]:
+    """A channel, an exchange of one's own, and the words that run a scenario on that."""
+    exchange = f"cbsim-test-{uuid.uuid4()}"
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text(
+        f"bus: {{events: {exchange}}}\nphases: [{{duration: 60s, rate: 1000/s}}]\n"
+        "server: {raw: single}\n"
+    )
+    with closing(connect(broker)) as connection:
+        channel = connection.channel()
+        channel.exchange_declare(exchange, "topic", durable=True)
+        yield channel, exchange, ["run", str(scenario), "--broker", broker]
+        connection.channel().exchange_delete(exchange)
+
+
+@pytest.mark.parametrize("more", [(), ("--workers", "2")])
+def test_a_run_that_fails_says_what_it_did(
+    private: tuple[Channel, str, list[str]], more: Sequence[str]
+) -> None:
+    channel, exchange, words = private
+    process = subprocess.Popen([*CBSIM, *words, *more], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while not re.search(r": [1-9][\d,]* sent, [1-9]", process.stderr.readline()):
+        assert process.poll() is None
+    channel.exchange_delete(exchange)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    summary, error = said.strip().splitlines()[-2:]
+    assert re.match(r"[1-9][\d,]* sent, [1-9][\d,]* confirmed .*; it failed$", summary), said
+    assert error.startswith("cbsim: broker ")
+    assert "404 NOT_FOUND - no exchange" in error
+
+
+@pytest.mark.parametrize("more", [(), ("--workers", "2")])
+def test_refused_messages_are_counted_and_the_run_goes_on(
+    private: tuple[Channel, str, list[str]], more: Sequence[str], tmp_path: Path
+) -> None:
+    channel, exchange, words = private
+    limits = {"x-max-length": 10, "x-overflow": "reject-publish"}
+    queue = channel.queue_declare("", exclusive=True, arguments=limits).method.queue
+    channel.queue_bind(queue, exchange, "#")
+    ledger = tmp_path / "ledger"
+    done = cbsim(*words, *more, "--count", "400", "--ledger", str(ledger))
+    assert done.returncode == 1
+    summary, error = done.stderr.strip().splitlines()[-2:]
+    sent, confirmed = re.match(r"(\d+) sent, (\d+) confirmed in", summary).groups()  # type: ignore[union-attr]
+    assert int(sent) == 400
+    assert 10 <= int(confirmed) < 100
+    assert error.startswith(f"cbsim: {400 - int(confirmed)} messages were refused by the broker")
+    with closing(sqlite3.connect(ledger)) as database:
+        query = "select count(*) from message where confirmed is not null"
+        assert database.execute(query).fetchone() == (int(confirmed),)
+
+
+def test_a_run_on_a_full_disk_says_what_it_did() -> None:
+    done = cbsim("run", "quickstart", "--rate", "max", "--sink", "ndjson:/dev/full")
+    assert done.returncode == 1
+    assert re.search(r"^\d+ sent, \d+ confirmed in .*; it failed$", done.stderr, re.MULTILINE)
+    assert done.stderr.endswith("\ncbsim: cannot write /dev/full: No space left on device\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_replay_on_a_full_disk_says_what_it_did(recorded: Path) -> None:
+    done = cbsim("replay", str(recorded / "q.ndjson"), "--sink", "ndjson:/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.endswith("\ncbsim: cannot write /dev/full: No space left on device\n")
+    assert " sent, " in done.stderr
+
+
+@pytest.mark.parametrize(
     ("args", "expected"),
     [
         (["run", "quickstrt", "--sink", "null"], "there is no scenario 'quickstrt': did you mean"),
@@ -70,7 +204,8 @@ def test_sigint_ends_with_the_summary(broker: str) -> None:
 )
 def test_bad_input_gets_one_sentence(args: list[str], expected: str) -> None:
     done = cbsim(*args, env={"PATH": "/usr/bin:/bin"})
-    assert done.returncode == 1
+    # Wrong usage, but for a broker that is not there.
+    assert done.returncode == (1 if "nothing listens" in expected else 2)
     assert expected in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
@@ -81,7 +216,7 @@ def test_a_misspelt_key_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("seed: 1\nphase:\n  - {duration: 1s, rate: 5/s}\n")
     done = cbsim("run", str(path), "--sink", "null")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"{path}:" in done.stderr
 
 

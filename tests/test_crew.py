@@ -290,7 +290,8 @@ def test_bad_input_gets_one_sentence(args: list[str], expected: str, tmp_path: P
     )
     args = [str(path) if one == "SCENARIO" else one for one in args]
     done = cbsim("run", "--sink", "null", *args)
-    assert done.returncode == 1
+    # Of the last two, only a worker knows.
+    assert done.returncode == (1 if expected.startswith(("nothing listens", "mix: ")) else 2)
     assert expected in done.stderr.splitlines()[-1]
     assert len(done.stderr.splitlines()) <= 2
     assert "Traceback" not in done.stderr

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cbsim.bus.connection import Tls, connect
-from cbsim.bus.framing import Confirm, Incoming, Outgoing
+from cbsim.bus.framing import Confirm, Incoming, Outgoing, Refusal
 from cbsim.bus.link import Link
 from cbsim.bus.publisher import Publisher, Topology, declare
 from cbsim.bus.unconfirmed import Unconfirmed
@@ -94,24 +94,27 @@ def test_what_amqp_cannot_carry(message: Message) -> None:
 
 
 confirms = st.tuples(st.integers(1, 2**63), st.booleans())
+refusals = st.builds(Refusal, st.integers(1, 2**63), st.booleans())
 others = st.sampled_from(
     [
         pika.frame.Heartbeat(),
-        pika.frame.Method(1, pika.spec.Basic.Nack(7)),
+        pika.frame.Method(2, pika.spec.Basic.Nack(7)),
         pika.frame.Method(0, pika.spec.Connection.Blocked("low on memory")),
         pika.frame.Method(2, pika.spec.Basic.Ack(3)),
     ]
 )
 
 
-@given(st.lists(confirms | others, max_size=30), st.data())
+@given(st.lists(confirms | refusals | others, max_size=30), st.data())
 def test_confirms_are_read_wherever_the_bytes_are_cut(
     sent: list[Confirm | pika.frame.Frame], data: st.DataObject
 ) -> None:
     stream = b"".join(
-        pika.frame.Method(1, pika.spec.Basic.Ack(*one)).marshal()
-        if isinstance(one, tuple)
-        else one.marshal()
+        one.marshal()
+        if not isinstance(one, tuple)
+        else pika.frame.Method(1, pika.spec.Basic.Nack(*one)).marshal()
+        if isinstance(one, Refusal)
+        else pika.frame.Method(1, pika.spec.Basic.Ack(*one)).marshal()
         for one in sent
     )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
@@ -124,6 +127,7 @@ def test_confirms_are_read_wherever_the_bytes_are_cut(
         read += some
         rest += [frame.marshal() for frame in frames]
     assert read == [one for one in sent if isinstance(one, tuple)]
+    assert [*map(type, read)] == [type(one) for one in sent if isinstance(one, tuple)]
     assert rest == [one.marshal() for one in sent if not isinstance(one, tuple)]
 
 
@@ -132,13 +136,15 @@ def test_confirms_are_read_wherever_the_bytes_are_cut(
 
 @given(st.data())
 @settings(max_examples=200)
-def test_unconfirmed_against_a_broker_that_confirms_as_it_likes(data: st.DataObject) -> None:
+def test_unconfirmed_against_a_broker_that_settles_as_it_likes(data: st.DataObject) -> None:
     unconfirmed = Unconfirmed()
     tags: dict[int, int] = {}  # what this channel's tags stand for
     open_tags: list[int] = []
-    confirmed: set[int] = set()
+    settled: set[int] = set()
+    refused: set[int] = set()
+    told: list[int] = []
     taken = 0
-    steps = st.sampled_from(["add", "single", "multiple", "reconnect"])
+    steps = st.sampled_from(["add", "settle", "reconnect"])
     for step in data.draw(st.lists(steps, max_size=30)):
         if step == "add":
             count = data.draw(st.integers(1, 5))
@@ -149,20 +155,30 @@ def test_unconfirmed_against_a_broker_that_confirms_as_it_likes(data: st.DataObj
             taken += count
         elif step == "reconnect":
             sequences, messages = unconfirmed.again()
-            assert sequences == [one for one in range(taken) if one not in confirmed]
+            assert sequences == [one for one in range(taken) if one not in settled]
             assert messages == [event(one) for one in sequences]
             tags = dict(enumerate(sequences, 1))
             open_tags = list(tags)
         elif open_tags:
-            tag = data.draw(st.sampled_from(open_tags))
-            done = [one for one in open_tags if one <= tag] if step == "multiple" else [tag]
-            open_tags = [one for one in open_tags if one not in done]
-            confirmed.update(tags[one] for one in done)
-            before = unconfirmed.confirmed
-            grown = unconfirmed.confirm([(tag, step == "multiple")])
-            assert grown == (unconfirmed.confirmed > before)
-        head = next(one for one in range(taken + 1) if one not in confirmed)
-        assert (unconfirmed.taken, unconfirmed.confirmed) == (taken, head)
+            said: list[Confirm] = []
+            for _ in range(data.draw(st.integers(1, len(open_tags)))):
+                tag, multiple = data.draw(st.sampled_from(open_tags)), data.draw(st.booleans())
+                refuses = data.draw(st.booleans())
+                done = [one for one in open_tags if one <= tag] if multiple else [tag]
+                open_tags = [one for one in open_tags if one not in done]
+                settled.update(tags[one] for one in done)
+                if refuses:
+                    refused.update(tags[one] for one in done)
+                said.append(Refusal(tag, multiple) if refuses else (tag, multiple))
+                if not open_tags:
+                    break
+            before = unconfirmed.settled
+            grown = unconfirmed.settle(said)
+            assert grown == (unconfirmed.settled > before)
+            told += unconfirmed.refused()
+        head = next(one for one in range(taken + 1) if one not in settled)
+        assert (unconfirmed.taken, unconfirmed.settled) == (taken, head)
+        assert told == sorted(one for one in refused if one < head)
         assert len(unconfirmed) == taken - head
         assert 10 * len(unconfirmed) <= unconfirmed.size <= 10 * len(unconfirmed) + 40
 
@@ -349,19 +365,31 @@ def test_a_closed_channel_ends_the_run(broker: str) -> None:
     publisher.close()
 
 
-def test_a_full_queue_that_refuses_ends_the_run(broker: str) -> None:
+def test_a_full_queue_that_refuses_is_counted(broker: str) -> None:
     connection = connect(broker)
     channel = connection.channel()
     topology = Topology(events=f"cbsim-test-{uuid.uuid4()}")
-    publisher = Publisher(broker, topology)
+    told: list[tuple[int, int]] = []
+    publisher = Publisher(broker, topology, on_confirmed=lambda *one: told.append(one))
     limits = {"x-max-length": 3, "x-overflow": "reject-publish"}
     queue = channel.queue_declare("", exclusive=True, arguments=limits).method.queue
-    channel.queue_bind(queue, topology.events, "#")
-    publisher.publish_many([event(number) for number in range(3)])
+    channel.queue_bind(queue, topology.events, "full.#")
+    publisher.publish_many([event(number, key="full.key") for number in range(3)])
     publisher.flush()
-    with pytest.raises(BrokerError, match=r"refused a message \(nack\)"):
-        publish_and_flush(publisher, 100)
-    assert publisher.confirmed == 3
+    # Which message each of several is refused differs; those on another key never are.
+    for number in range(3, 103):
+        publisher.publish(event(number, key="full.key" if number % 2 else "other.key"))
+        publisher.flush()
+    assert (publisher.confirmed, publisher.refused) == (53, 50)
+    confirmed = [one for first, last in told for one in range(first, last + 1)]
+    assert confirmed == [0, 1, 2, *range(4, 103, 2)]
+    publisher.publish_many([event(number, key="full.key") for number in range(5000)])
+    publisher.flush()
+    assert publisher.refused == 5050
+    channel.queue_purge(queue)
+    publisher.publish(event(0, key="full.key"))
+    publisher.flush()
+    assert (publisher.confirmed, publisher.refused) == (54, 5050)
     publisher.close()
     channel.exchange_delete(topology.events)
     connection.close()

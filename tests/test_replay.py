@@ -138,7 +138,7 @@ def test_what_stands_before_a_faulty_line_is_sent(run: Path, tmp_path: Path) -> 
     assert again.read_bytes() == line * 3
     assert len(rows(ledger)) == 3
     refused = cbsim(*words)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert b"ledger: is there already; a ledger holds one run" in refused.stderr
     assert again.read_bytes() == line * 3, "nothing was touched"
 
@@ -153,6 +153,6 @@ def test_no_ledger_is_left_of_what_never_began(run: Path, tmp_path: Path, words:
     assert b"nothing listens there" in done.stderr
     assert not [*tmp_path.iterdir()]
     done = cbsim(*words, "--sink", "null", "--ledger", tmp_path / "none" / "ledger")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert b"cannot be written: unable to open database file" in done.stderr
     assert b"Traceback" not in done.stderr

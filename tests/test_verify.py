@@ -243,6 +243,62 @@ def test_made_up_messages_are_unexpected(ledger: Ledger, stream: list[Message]) 
     assert stray.fault == "no JSON"
 
 
+def binaries() -> list[Message]:
+    return sent(parse("""
+    phases: [{count: 60, rate: max, mix: {"binaryinfo.*": 1}}]
+    """))  # fmt: skip
+
+
+def test_junk_is_never_proof() -> None:
+    """Items without the mapped field do not stand for messages that lack it too."""
+    junk: list[bytes | dict[str, Any]] = [{"junk": number} for number in range(60)]
+    real = {"guid": "00000001-0000-0001-01d0-000000000001"}
+    with written(None, binaries()) as ledger:
+        with pytest.raises(CbsimError, match=r"--map guid=\$\.guid: nothing .* of the 60 items"):
+            compare(ledger, lines(*junk), places={"guid": "$.guid"})
+        result = compare(ledger, lines(*junk, real), places={"guid": "$.guid"})
+        assert not result.whole
+        assert (result.total("received"), result.total("unmatchable")) == (0, 60)
+        assert (result.total("unexpected"), result.total("lost")) == (61, 0)
+        assert result.unexpected[0].fault == "guid: nothing at $.guid"
+        # Nothing but a name is that of all its like.
+        named = {"name": "binaryinfo.observed"}
+        result = compare(
+            ledger, lines(named, real | named), places={"guid": "guid", "name": "name"}
+        )
+        assert result.total("received") == 0
+        result = compare(ledger, lines(*junk), preset="forwarder")
+        assert result.total("lost") == 60
+        assert result.unexpected[0].fault == "neither process_guid nor md5 nor a time stands there"
+
+
+def test_a_value_that_is_none_is_shown() -> None:
+    item = {"at": "yesterday"}
+    with written(None, binaries()) as ledger:
+        result = compare(ledger, lines(item), places={"timestamp": "at"})
+    assert result.unexpected[0].fault == "timestamp: 'yesterday' at at is no timestamp"
+
+
+def test_a_misspelt_place_among_others_is_an_error(ledger: Ledger, stream: list[Message]) -> None:
+    places = {"timestamp": "$.body.event_timestamp", "guid": "$.nope"}
+    with pytest.raises(CbsimError, match=r"--map guid=\$\.nope: nothing"):
+        compare(ledger, taps(stream), places=places)
+    assert compare(ledger, [], places=places).total("received") == 0
+
+
+def test_the_output_of_another_run_is_known_as_such(ledger: Ledger, stream: list[Message]) -> None:
+    other = sent(everything(count=1500).model_copy(update={"seed": 77}))
+    result = compare(ledger, taps(other))
+    assert result.total("received") < 10
+    assert result.total("lost") > 1400
+    assert result.total("corrupted") < 100, "by place, nothing stands for anything"
+    assert compare(ledger, taps(other[:50] + stream)).total("corrupted") < 10
+    nothing = compare(ledger, lines(b"seed: 1", b"phases: []"))
+    assert nothing.foreign
+    assert (nothing.total("lost"), nothing.total("corrupted")) == (len(stream), 0)
+    assert not compare(ledger, taps(stream)).foreign
+
+
 def test_what_was_never_confirmed_is_not_lost(stream: list[Message]) -> None:
     with Ledger(None) as ledger:
         ledger.record(stream[:10])
@@ -332,17 +388,25 @@ def test_several_write_in_one_ledger(tmp_path: Path, stream: list[Message]) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "expected"),
-    [(["--map", "guild=a"], 1, "--map guild=a: did you mean guid?"),
-     (["--map", "guid=$..["], 1, "is no JSON path"),
-     (["--map", "guid"], 2, "expected FIELD=PATH"),
-     (["--map", "received=a"], 1, "expected a field besides `received`")],
+    ("words", "expected"),
+    [(["-", "--map", "guild=a"], "--map guild=a: did you mean guid?"),
+     (["-", "--map", "guid=$..["], "is no JSON path"),
+     (["-", "--map", "guid"], "expected FIELD=PATH"),
+     (["-", "--map", "received=a"], "expected a field besides `received`"),
+     (["-", "--map", "guid=b"], "--map guid=b: nothing stands there in any of the 1 items"),
+     (["-", "--preset", "forwader"], "'forwader' is not"),
+     (["no-such-file"], "cannot read no-such-file: No such file or directory"),
+     (["/"], "expected files that end in"),
+     (["-", "--ledger", "no-such-ledger"], "there is no ledger no-such-ledger"),
+     (["-", "--ledger", __file__], "is no ledger of `cbsim run --ledger`")],
 )  # fmt: skip
-def test_wrong_usage(tmp_path: Path, words: list[str], code: int, expected: str) -> None:
+def test_wrong_usage(tmp_path: Path, words: list[str], expected: str) -> None:
     path = tmp_path / "run.ledger"
     Ledger(path).close()
-    done = cbsim("verify", "--ledger", path, "-", *words, stdin=b'{"a": 1}\n')
-    assert done.returncode == code
+    (tmp_path / "empty").mkdir()
+    words = [str(tmp_path / "empty") if one == "/" else one for one in words]
+    done = cbsim("verify", "--ledger", path, *words, stdin=b'{"a": 1}\n')
+    assert done.returncode == 2
     assert expected in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 

@@ -16,7 +16,7 @@ import pika.spec
 from cbsim.errors import WireError
 from cbsim.wire.message import Message
 
-__all__ = ["HEARTBEAT", "Confirm", "Incoming", "Outgoing", "method"]
+__all__ = ["HEARTBEAT", "Confirm", "Incoming", "Outgoing", "Refusal", "method"]
 
 HEARTBEAT = pika.frame.Heartbeat().marshal()
 _END = b"\xce"
@@ -117,17 +117,24 @@ Confirm = tuple[int, bool]
 """A delivery tag, and whether the broker has taken all messages up to it or that one alone."""
 
 
+class Refusal(NamedTuple):
+    """Among confirms: it will not take that message, or none up to it that is open (nack)."""
+
+    tag: int
+    multiple: bool
+
+
 class Incoming:
     """Takes the bytes that a broker sends apart, confirms quickly and the rest through pika."""
 
     def __init__(self, channel: int, rest: bytes = b"") -> None:
-        self._rest = rest
+        self._rest, self._channel = rest, channel
         ack = struct.pack(">BHII", pika.spec.FRAME_METHOD, channel, 13, pika.spec.Basic.Ack.INDEX)
         self._acks = re.compile(b"(?:%b.{9}%b)+" % (re.escape(ack), _END), re.DOTALL)
         self._confirms = struct.Struct(f">{len(ack)}xQ?x")
 
     def feed(self, data: bytes) -> tuple[list[Confirm], list[pika.frame.Frame]]:
-        """The confirms, and every other frame, that are complete with these bytes.
+        """The confirms and refusals, and every other frame, that are complete with these bytes.
 
         Raises pika's InvalidFrameError for bytes that are no frames.
         """
@@ -143,8 +150,18 @@ class Incoming:
             consumed, frame = pika.frame.decode_frame(data[at:])
             if not consumed:
                 break
-            if isinstance(frame, pika.frame.Frame):
+            if refusal := self._refusal(frame):
+                confirms.append(refusal)
+            elif isinstance(frame, pika.frame.Frame):
                 others.append(frame)
             at += consumed
         self._rest = data[at:]
         return confirms, others
+
+    def _refusal(self, frame: object) -> Refusal | None:
+        if not isinstance(frame, pika.frame.Method) or frame.channel_number != self._channel:
+            return None
+        said = frame.method
+        if not isinstance(said, pika.spec.Basic.Nack):
+            return None
+        return Refusal(int(said.delivery_tag or 0), bool(said.multiple))

@@ -108,7 +108,7 @@ class Link:
             self.abandon(error)
 
     def receive(self) -> list[Confirm]:
-        """The confirms that have come. What ends the link is for `tend` to raise."""
+        """The confirms and refusals that have come. What ends the link is for `tend` to raise."""
         confirms: list[Confirm] = []
         while data := self._read():
             self._heard = time.monotonic()
@@ -176,9 +176,7 @@ class Link:
         return data
 
     def _hear(self, said: pika.amqp_object.Method) -> None:
-        if isinstance(said, pika.spec.Basic.Nack):
-            self._refused("refused a message (nack), its queue is full")
-        elif isinstance(said, pika.spec.Channel.Close):
+        if isinstance(said, pika.spec.Channel.Close):
             self._refused(f"{said.reply_code} {said.reply_text}")
         elif isinstance(said, pika.spec.Connection.Close):
             why = f"{said.reply_code} {said.reply_text}"

@@ -35,6 +35,9 @@ _TICK = 1.0
 class Publisher:
     """Publishes to a broker with confirms always on, at most `window` of them outstanding.
 
+    `confirmed` counts what the broker has taken, `refused` what it would not take (a negative
+    acknowledgement: a queue that is full and rejects, for one). A refusal ends nothing.
+
     The caller's own thread writes to the socket; a thread of the publisher's reads the confirms and
     keeps the connection. When that is lost, it is opened again for up to `patience` seconds, and
     every message that was not confirmed is published again, in order. A broker that takes no
@@ -42,7 +45,8 @@ class Publisher:
 
     `on_confirmed` is called in the publisher's thread with the first and the last sequence number
     (0 for the first message) of a range that the broker has confirmed: each message once, in the
-    order of publishing, and before `confirmed` counts it. It must not call the publisher.
+    order of publishing, and before `confirmed` counts it. It must not call the publisher. What was
+    refused is in no range.
 
     Any thread may publish; messages go out in the order in which the calls were made.
     """
@@ -58,6 +62,7 @@ class Publisher:
         on_confirmed: Callable[[int, int], None] | None = None,
     ) -> None:
         self.confirmed = 0
+        self.refused = 0
         self.republished = 0
         self._url, self._topology, self._tls = url, topology, tls
         self._window, self._patience, self._on_confirmed = window, patience, on_confirmed
@@ -69,7 +74,7 @@ class Publisher:
         self._awaited: list[Callable[[], bool]] = []
         self._error: str | None = None
         self._closing = False
-        self._written = 0
+        self._written = self._settled = 0
         self._link: Link | None = Link(url, topology, tls)
         self._bell = _Bell()
         self._thread = threading.Thread(target=self._run, name="cbsim-publisher", daemon=True)
@@ -97,13 +102,13 @@ class Publisher:
                 at += room
 
     def flush(self) -> None:
-        """Wait until the broker confirmed everything; raises BrokerError."""
+        """Wait until the broker has confirmed or refused everything; raises BrokerError."""
         with self._lock:
             target = self._unconfirmed.taken
-            if self.confirmed < target:
+            if self._settled < target:
                 self._check()
-                self._wait_for(lambda: self.confirmed >= target)
-            self._check(closed=self.confirmed < target)
+                self._wait_for(lambda: self._settled >= target)
+            self._check(closed=self._settled < target)
 
     def close(self) -> None:
         """Close the connection. What is not confirmed then is not known to have arrived."""
@@ -174,7 +179,7 @@ class Publisher:
         """Attend to one connection after another; raises CbsimError when there is no going on."""
         lost_at = 0.0
         while (link := self._link) is not None:
-            opened, before = time.monotonic(), self.confirmed
+            opened, before = time.monotonic(), self._settled
             try:
                 self._attend(link)
                 return
@@ -186,7 +191,7 @@ class Publisher:
             now = time.monotonic()
             # The clock runs on if this connection came to nothing: a broker that drops each one
             # at once is not tried for ever.
-            if not lost_at or self.confirmed > before or now - opened > self._patience:
+            if not lost_at or self._settled > before or now - opened > self._patience:
                 lost_at = now
             else:
                 time.sleep(_RETRY)
@@ -234,7 +239,7 @@ class Publisher:
                 if link.backlogged:
                     link.resume()
                 confirms = link.receive()
-                grown = self._unconfirmed.confirm(confirms) if confirms else False
+                grown = self._unconfirmed.settle(confirms) if confirms else False
             if grown:
                 self._tell()
             with self._lock:
@@ -246,12 +251,19 @@ class Publisher:
             busy = bool(confirms) and not urgent and not link.backlogged
 
     def _tell(self) -> None:
-        """Pass on that more is confirmed."""
-        first, after = self.confirmed, self._unconfirmed.confirmed
+        """Pass on that more is settled."""
+        first, after = self._settled, self._unconfirmed.settled
+        refused = self._unconfirmed.refused()
+        taken = after - first - len(refused)
         if self._on_confirmed is not None:
-            self._on_confirmed(first, after - 1)
+            for end in (*refused, after):
+                if first < end:
+                    self._on_confirmed(first, end - 1)
+                first = end + 1
         with self._lock:
-            self.confirmed = after
+            self._settled = after
+            self.confirmed += taken
+            self.refused += len(refused)
             if any(reached() for reached in self._awaited):
                 self._changed.notify_all()
 

@@ -62,6 +62,8 @@ class Counts:
     duplicated: int = 0
     corrupted: int = 0
     unexpected: int = 0
+    unmatchable: int = 0
+    """Of those sent: nothing that they have was mapped, so that nobody can tell if they came."""
 
 
 @dataclass(slots=True)
@@ -104,8 +106,15 @@ class Comparison:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing was lost, damaged or made up."""
-        return not any(map(self.total, ("lost", "corrupted", "unexpected")))
+        """Whether all is known to have come, and nothing was damaged or made up."""
+        return not any(map(self.total, ("lost", "corrupted", "unexpected", "unmatchable")))
+
+    @property
+    def foreign(self) -> bool:
+        """Whether there is an output, and nothing in it is of the ledger."""
+        told = self.total("sent") > self.total("unmatchable")
+        kinds = ("received", "corrupted", "duplicated")
+        return told and bool(self.total("unexpected")) and not any(map(self.total, kinds))
 
     def _of(self, kind: str) -> tuple[Difference, ...]:
         return tuple(one for one in self.differences if one.kind == kind)
@@ -132,11 +141,14 @@ def compare(
     read = chain((first,), records) if first is not None else iter(())
     items = (item for record in read for item in layout.read(record))
     matching = Matching(ledger, layout, items, bound)
+    layout.end()
     result = _Settling(limit)
     for name, count in matching.sent():
         result.of(name).sent = count
     for name, count in matching.received():
         result.of(name).received = count
+    for name, count in matching.unmatchable():
+        result.of(name).unmatchable = count
     result.settle(matching.missing(_PAIRED), matching.strays(_PAIRED))
     result.add_more(matching)
     comparison = result.comparison
@@ -158,7 +170,7 @@ class _Settling:
 
     def settle(self, missing: list[Missing], strays: list[Stray]) -> None:
         odd = [stray for stray in strays if stray.twin is None]
-        pairs = _paired(missing, odd)
+        pairs = _paired(missing, odd, self.comparison.total("received"))
         taken = {id(one) for one in pairs.values()}
         for one in missing:
             if id(one) in taken:
@@ -199,21 +211,26 @@ class _Settling:
             self.comparison.differences.append(difference)
 
 
-def _paired(missing: list[Missing], strays: list[Stray]) -> dict[int, Missing]:
+def _paired(missing: list[Missing], strays: list[Stray], matched: int) -> dict[int, Missing]:
     """The missing message that a stray item stands for: by its identity, or by its place.
 
-    By place means that it comes next of what is missing between the items around it.
+    By place means that it comes next of what is missing between the items around it, of which
+    `matched` are known.
     """
     pairs: dict[int, Missing] = {}
     by_alias: dict[bytes, list[Missing]] = {}
     for one in reversed(missing):
-        by_alias.setdefault(one.alias, []).append(one)
+        if one.alias is not None:
+            by_alias.setdefault(one.alias, []).append(one)
     taken: set[int] = set()
     for stray in strays:
         same = by_alias.get(stray.alias or b"")
         if same:
             pairs[stray.position] = one = same.pop()
             taken.add(id(one))
+    if matched + len(pairs) < len(strays) - len(pairs):
+        # Most of the output is of another run, or of none: place says nothing.
+        return pairs
     free = [one for one in missing if id(one) not in taken]
     sequences = [one.sequence for one in free]
     at = 0

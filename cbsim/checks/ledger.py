@@ -24,7 +24,7 @@ import orjson
 
 from cbsim.bus.sink import Sink
 from cbsim.checks.identity import identity_of
-from cbsim.errors import CbsimError
+from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 
 __all__ = ["Ledger", "LedgerSink", "content_digest", "digest"]
@@ -80,7 +80,7 @@ class Ledger:
     def __init__(self, path: str | Path | None, about: Mapping[str, str] | None = None) -> None:
         self._path = path
         if path is not None and Path(path).exists():
-            raise CbsimError(f"ledger {path}: is there already; a ledger holds one run")
+            raise InputError(f"ledger {path}: is there already; a ledger holds one run")
         target = ":memory:" if path is None else str(Path(path).absolute())
         try:
             with _connected(target) as self._database:
@@ -88,7 +88,7 @@ class Ledger:
                 self._database.executemany("insert into about values (?, ?)", (about or {}).items())
                 self._database.commit()
         except sqlite3.Error as error:
-            raise CbsimError(f"ledger {path}: cannot be written: {error}") from None
+            raise InputError(f"ledger {path}: cannot be written: {error}") from None
         self._begin(written=True)
 
     def _begin(self, *, written: bool) -> None:
@@ -121,16 +121,16 @@ class Ledger:
         self = cls.__new__(cls)
         self._path = path
         if not Path(path).is_file():
-            raise CbsimError(f"there is no ledger {path}")
+            raise InputError(f"there is no ledger {path}")
         try:
             with _connected(f"{Path(path).absolute().as_uri()}?mode=ro") as self._database:
                 (version,) = self._database.execute("pragma user_version").fetchone()
                 self._begin(written=False)
                 (self._next,) = self._database.execute("select count(*) from entry").fetchone()
                 if version != _VERSION:
-                    raise CbsimError(f"ledger {path}: is of version {version}, expected {_VERSION}")
+                    raise InputError(f"ledger {path}: is of version {version}, expected {_VERSION}")
         except sqlite3.Error:
-            raise CbsimError(f"{path}: is no ledger of `cbsim run --ledger`") from None
+            raise InputError(f"{path}: is no ledger of `cbsim run --ledger`") from None
         return self
 
     @property

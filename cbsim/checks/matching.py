@@ -49,7 +49,7 @@ create index temp.expected_key on expected (key);
 _MISSING = """
 from expected as e join entry as n on n.sequence = e.sequence
 left join matched as m on m.sequence = e.sequence and m.part is e.part
-where m.position is null and not e.broken order by e.sequence, e.part
+where m.position is null and not e.broken and e.key is not null order by e.sequence, e.part
 """
 _STRAYS = """
 from got as g left join matched as m on m.position = g.position
@@ -72,7 +72,7 @@ class Missing:
     name: str
     confirmed: bool
     identity: Mapping[str, Any]
-    alias: bytes
+    alias: bytes | None
     """The key of its name, subject and time."""
 
 
@@ -113,6 +113,12 @@ class Matching:
     def received(self) -> Iterator[tuple[str, int]]:
         """How many of each name came."""
         yield from self._database.execute(f"select e.name, count(*) {_MATCHED} group by e.name")
+
+    def unmatchable(self) -> Iterator[tuple[str, int]]:
+        """How many of each name have nothing that the layout knows messages by."""
+        yield from self._database.execute(
+            "select name, count(*) from expected where key is null and not broken group by name"
+        )
 
     def missing(self, limit: int) -> list[Missing]:
         """What has no item, in the order of the run; what was broken on purpose needs none."""
@@ -216,7 +222,7 @@ def _expected(row: tuple[Any, ...], name: str, layout: Layout) -> Iterator[tuple
 
 def _row(item: Item) -> tuple[Any, ...]:
     shown = {key: it for key, it in item.identity.items() if key != "parts" and it is not None}
-    alias = key_of(_SUBJECT, item.name, item.identity) if shown else None
+    alias = key_of(_SUBJECT, item.name, item.identity)
     return (item.key, alias, item.name, item.where, orjson.dumps(shown).decode(), item.received,
             item.fault)  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -15,7 +15,7 @@ from cbsim.catalog import name_of
 from cbsim.checks.identity import identity_of, part_of_fields
 from cbsim.checks.ledger import content_digest, digest
 from cbsim.checks.record import Record
-from cbsim.errors import CatalogError, CbsimError, WireError
+from cbsim.errors import CatalogError, InputError, WireError
 from cbsim.wire.clock import TICKS, parse_iso_time
 
 __all__ = ["EVENT_KEY", "FIELDS", "PRESETS", "Item", "Layout", "key_of", "known_name", "layout_of"]
@@ -51,10 +51,12 @@ class Layout:
     """Of `identity`: what makes the key, of FIELDS and `subject`: the GUID, or else the MD5."""
     exploded: bool = False
     """Whether the documents of a hit and the events of a bundle come one by one."""
+    end: Callable[[], None] = lambda: None
+    """To be called when all is read; raises InputError for a place that no item has."""
 
 
 def layout_of(first: Record, preset: str | None, places: Mapping[str, str]) -> Layout:
-    """The layout of an output that begins with a record; raises CbsimError.
+    """The layout of an output that begins with a record; raises InputError.
 
     `places` gives, for some of FIELDS, a JSON path or the name of a CSV column. Without it and a
     preset, messages are expected as they were: envelopes, bodies, or JSON with the same content.
@@ -63,35 +65,69 @@ def layout_of(first: Record, preset: str | None, places: Mapping[str, str]) -> L
         return _mapped(places)
     if preset is not None:
         if preset not in _PRESETS:
-            raise CbsimError(f"unknown preset {preset!r}: expected {', '.join(PRESETS)}")
+            raise InputError(f"unknown preset {preset!r}: expected {', '.join(PRESETS)}")
         return _PRESETS[preset]
     return _DIGEST if first.message is not None else _CONTENT
 
 
 def _mapped(places: Mapping[str, str]) -> Layout:
     """Objects of a foreign format; `places` gives a JSON path or a CSV column for fields."""
-    finders: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
     for name, path in places.items():
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, n=1)
             hint = f"did you mean {near[0]}?" if near else "expected one of " + ", ".join(FIELDS)
-            raise CbsimError(f"--map {name}={path}: {hint}")
-        finders[name] = _finder(path)
-    key = tuple(name for name in finders if name != "received")
-    if not key:
-        raise CbsimError("--map: expected a field besides `received`, by which messages are known")
+            raise InputError(f"--map {name}={path}: {hint}")
+    if not set(places) - {"received"}:
+        raise InputError("--map: expected a field besides `received`, by which messages are known")
+    foreign = _Foreign(places)
+    return Layout("identity", foreign.read, foreign.key, end=foreign.end)
 
-    def read(record: Record) -> Iterator[Item]:
+
+class _Foreign:
+    """Reads objects of a foreign format, and counts how often each place has something."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+        self._finders = {name: _finder(path) for name, path in places.items()}
+        self._objects = 0
+        self._barren = set(places)
+        """The fields whose place had nothing so far."""
+        self.key = tuple(name for name in places if name != "received")
+
+    def read(self, record: Record) -> Iterator[Item]:
+        """The item of a record."""
         fields = _object(record)
         if fields is None:
             yield _unreadable(record)
             return
-        found = {name: find(fields) for name, find in finders.items()}
-        received = seconds(found.pop("received", None))
-        name = known_name(found.pop("name", None))
-        yield Item(record.where, key_of(key, name, found), name, found, received)
+        found = {name: find(fields) for name, find in self._finders.items()}
+        self._objects += 1
+        if self._barren:
+            self._barren = {name for name in self._barren if found[name] in (None, "")}
+        identity = {name: it for name, it in found.items() if name not in ("received", "name")}
+        name = known_name(found.get("name"))
+        key = key_of(self.key, name, identity)
+        fault = None if key is not None else self._fault(found)
+        yield Item(record.where, key, name, identity, seconds(found.get("received")), fault)
 
-    return Layout("identity", read, key)
+    def end(self) -> None:
+        """Raises InputError for a place that had nothing in any object."""
+        if self._objects:
+            for name in self._places:
+                if name in self._barren:
+                    raise InputError(
+                        f"--map {name}={self._places[name]}: nothing stands there in any of the "
+                        f"{self._objects:,} items"
+                    )
+
+    def _fault(self, found: Mapping[str, Any]) -> str:
+        """Why an item has no key."""
+        return "; ".join(
+            f"{name}: nothing at {self._places[name]}" if found[name] in (None, "")
+            else f"{name}: {found[name]!r} at {self._places[name]} is no {name}"
+            for name in self.key
+            if name != "name" or self.key == ("name",)
+        )  # fmt: skip
 
 
 def _finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -101,7 +137,7 @@ def _finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
     try:
         compiled = jsonpath.compile(path)
     except jsonpath.JSONPathError as error:
-        raise CbsimError(f"--map: {path!r} is no JSON path: {error}") from None
+        raise InputError(f"--map: {path!r} is no JSON path: {error}") from None
 
     def find(fields: Mapping[str, Any]) -> Any:
         return next(iter(compiled.findall(fields)), None)
@@ -109,11 +145,12 @@ def _finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
     return find
 
 
-def key_of(fields: Iterable[str], name: str | None, identity: Mapping[str, Any]) -> bytes:
+def key_of(fields: Sequence[str], name: str | None, identity: Mapping[str, Any]) -> bytes | None:
     """The key of an identity: its values in one form, whoever wrote them.
 
     GUIDs are compared by their 36 characters, hashes without regard to case, times to the
-    millisecond, whether they are seconds, ISO 8601 or a FILETIME.
+    millisecond, whether they are seconds, ISO 8601 or a FILETIME. None when the identity has none
+    of the fields, or a name alone where more makes the key: that is the key of all its like.
     """
     values: list[object] = []
     for wanted in fields:
@@ -131,6 +168,9 @@ def key_of(fields: Iterable[str], name: str | None, identity: Mapping[str, Any])
             values.append(_text(identity.get("md5")).upper())
         else:
             values.append(_text(identity.get(wanted)))
+    telling = sum(value not in (None, "") for value in values)
+    if not telling or (telling == 1 < len(values) and "name" in fields and name):
+        return None
     return digest(orjson.dumps(values))
 
 
@@ -214,7 +254,9 @@ def _read_forwarded(record: Record) -> Iterator[Item]:
     for inner in docs if isinstance(docs, list) and docs else [docs]:
         inside = part_of_fields(inner) if isinstance(inner, dict) else {}
         identity = own | {key: it for key, it in inside.items() if key in ("guid", "md5")}
-        yield Item(record.where, key_of(_FORWARDED, name, identity), name, identity, received)
+        key = key_of(_FORWARDED, name, identity)
+        fault = None if key is not None else "neither process_guid nor md5 nor a time stands there"
+        yield Item(record.where, key, name, identity, received, fault)
 
 
 EVENT_KEY = ("sensor", "guid", "timestamp")

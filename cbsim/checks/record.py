@@ -19,7 +19,7 @@ import orjson
 
 from cbsim.bus.recording import in_order
 from cbsim.bus.sink import from_line
-from cbsim.errors import CbsimError, WireError
+from cbsim.errors import InputError, WireError
 from cbsim.wire import bundle
 from cbsim.wire.message import PROTOBUF_TYPE, RAW_EXCHANGE, ZIP_TYPE, Message
 
@@ -55,17 +55,17 @@ class Record:
 
 
 def files(path: str) -> list[str]:
-    """The files under a folder in order, or the file itself; raises CbsimError."""
+    """The files under a folder in order, or the file itself; raises InputError."""
     if path == "-" or not Path(path).is_dir():
         return [path]
     found = in_order(Path(path), _SUFFIXES)
     if not found:
-        raise CbsimError(f"{path}: expected files that end in {', '.join(_SUFFIXES)}")
+        raise InputError(f"{path}: expected files that end in {', '.join(_SUFFIXES)}")
     return [*map(str, found)]
 
 
 def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) -> Iterator[Record]:
-    """The records of a file, or of standard input for `-`; raises CbsimError.
+    """The records of a file, or of standard input for `-`; raises InputError.
 
     `watch` may wrap the open file, as a progress bar does.
 
@@ -81,7 +81,7 @@ def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) 
             read = _csv if path.endswith(".csv") else _stream
             yield from read(path, watch(file))
     except OSError as error:
-        raise CbsimError(f"cannot read {path}: {error.strerror}") from None
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _stream(path: str, file: IO[bytes]) -> Iterator[Record]:

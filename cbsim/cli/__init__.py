@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
 import click
 
 from cbsim import __version__
-from cbsim.errors import CbsimError
+from cbsim.cli.pipe import let_go
+from cbsim.errors import CbsimError, InputError
 
 __all__ = ["main"]
 
@@ -41,6 +41,15 @@ class _Lazy(click.Group):
         command: click.Command = import_module(f"cbsim.cli.{name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of our output has what it wanted, as in `cbsim events | head`. click takes
+            # it for a failure.
+            let_go()
+            return None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -53,18 +62,42 @@ def _cli() -> None:
 
     Start with `cbsim serve`, and `cbsim subscribe` as it says.
 
+    Exit code 0 when all went well; 1 when a run failed or a check found something; 2 for wrong
+    usage, and for files that are not there or not what they should be: nothing was done then.
+
     Shell completion: `eval "$(_CBSIM_COMPLETE=bash_source cbsim)"`, likewise zsh and fish.
     """
 
 
 def main() -> None:
-    """Run the command line; exit code 1 for what cbsim refuses, 2 for wrong usage."""
+    """Run the command line; the exit code is 1 for what failed, 2 for wrong usage."""
+    code = _ended()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        let_go()
+    except OSError as error:
+        let_go()
+        code = _told(error)
+    raise SystemExit(code)
+
+
+def _ended() -> int | str | None:
+    """How the command ended."""
     try:
         _cli.main(standalone_mode=True, prog_name="cbsim")
+    except SystemExit as ended:
+        return ended.code
     except CbsimError as error:
         click.echo(f"cbsim: {error}", err=True)
-        raise SystemExit(1) from None
-    except BrokenPipeError:
-        # The reader of our output is gone, as in `cbsim events | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+        return 2 if isinstance(error, InputError) else 1
+    except OSError as error:
+        return _told(error)
+    return 0
+
+
+def _told(error: OSError) -> int:
+    """Say what no command had a sentence of its own for."""
+    where = f"{error.filename}: " if error.filename else "cannot write: "
+    click.echo(f"cbsim: {where}{error.strerror or error}", err=True)
+    return 1

@@ -14,8 +14,9 @@ __all__ = ["command"]
 @click.option("--server", metavar="VERSION", help="Only what that version sends.")
 def command(name: str | None, server: str | None) -> None:
     """Show the catalog: every notification and raw event, or the fields of NAME."""
-    from rich.console import Console
     from rich.table import Table
+
+    from cbsim.report.page import Page
 
     table = Table(box=None, pad_edge=False)
     if name is None:
@@ -42,4 +43,4 @@ def command(name: str | None, server: str | None) -> None:
             table.add_column(title)
         for path, often in RAW_EVENTS[entry.name].presence:
             table.add_row(path, f"{often:.0%}" if often >= 0.01 else f"{often:.1%}")
-    Console(highlight=False).print(table)
+    Page(highlight=False).print(table)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from cbsim.cli.options import HEALTH_PORT
-from cbsim.errors import CbsimError
+from cbsim.errors import CbsimError, InputError
 
 __all__ = ["Asked", "ask", "command", "endpoint_option"]
 
@@ -56,7 +56,7 @@ def ask(endpoint: Asked, path: str, body: Mapping[str, Any] | None = None) -> di
     """What the endpoint answers; raises CbsimError when it does not, or refuses."""
     at, token = endpoint
     if urlsplit(at).scheme not in ("http", "https"):
-        raise CbsimError(f"--at {at!r}: expected http://host:port")
+        raise InputError(f"--at {at!r}: expected http://host:port")
     request = urllib.request.Request(
         at.rstrip("/") + path,
         None if body is None else json.dumps(body).encode(),

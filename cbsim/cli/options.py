@@ -13,7 +13,7 @@ import click
 
 from cbsim.bus.connection import Tls, redacted
 from cbsim.bus.provider import OWN
-from cbsim.errors import BrokerError, CbsimError
+from cbsim.errors import InputError
 
 __all__ = [
     "HEALTH_PORT",
@@ -53,11 +53,11 @@ def broker_options(function: _F) -> _F:
 
 
 def broker_url(broker: str | None) -> str:
-    """The URL that was given; raises BrokerError when none was, or a broker of our own."""
+    """The URL that was given; raises InputError when none was, or a broker of our own."""
     if not broker:
-        raise BrokerError("no broker: give --broker URL or set CBSIM_BROKER_URL")
+        raise InputError("no broker: give --broker URL or set CBSIM_BROKER_URL")
     if broker.partition(":")[0] in OWN:
-        raise BrokerError(
+        raise InputError(
             f"--broker {redacted(broker)}: nobody else could use a broker that ends with this "
             "command; give the URL of a running one, such as `cbsim serve` prints"
         )
@@ -65,7 +65,7 @@ def broker_url(broker: str | None) -> str:
 
 
 def given_password() -> str | None:
-    """What CBSIM_PASSWORD says, or the file that CBSIM_PASSWORD_FILE names; raises CbsimError."""
+    """What CBSIM_PASSWORD says, or the file that CBSIM_PASSWORD_FILE names; raises InputError."""
     password, path = os.environ.get("CBSIM_PASSWORD"), os.environ.get("CBSIM_PASSWORD_FILE")
     if password or not path:
         return password or None
@@ -73,7 +73,7 @@ def given_password() -> str | None:
         return Path(path).read_text().strip() or None
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "no text"
-        raise CbsimError(f"CBSIM_PASSWORD_FILE: cannot read {path}: {why}") from None
+        raise InputError(f"CBSIM_PASSWORD_FILE: cannot read {path}: {why}") from None
 
 
 def _with_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cbsim.bus.connection import PLAIN, Tls
 from cbsim.bus.publisher import Publisher, Topology
 from cbsim.bus.sink import Sink, brokerless
+from cbsim.errors import CbsimError, InputError
+from cbsim.wire.message import Message
 
-__all__ = ["Outlet"]
+__all__ = ["Counted", "Outlet", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +40,64 @@ class Outlet:
     def _open(self, on_confirmed: Callable[[int, int], None] | None) -> Sink:
         if self.sink == "amqp":
             return Publisher(self.url, self.topology, self.tls, on_confirmed=on_confirmed)
-        return brokerless(self.sink)
+        try:
+            return brokerless(self.sink)
+        except CbsimError as error:
+            raise InputError(str(error)) from None
+
+
+class Counted:
+    """A sink that counts what it is given: a run that fails has no report. Raises CbsimError where
+    a file raises OSError.
+    """
+
+    def __init__(self, sink: Sink, shown: str) -> None:
+        self._sink, self._shown = sink, shown.removeprefix("ndjson:")
+        self.sent = 0
+
+    @property
+    def confirmed(self) -> int:
+        """As the sink says."""
+        return self._sink.confirmed
+
+    @property
+    def republished(self) -> int:
+        """As the sink says."""
+        return getattr(self._sink, "republished", 0)
+
+    def publish(self, message: Message) -> None:
+        """Count it once the sink has it."""
+        self.publish_many((message,))
+
+    def publish_many(self, messages: Sequence[Message]) -> None:
+        """Count them once the sink has them."""
+        with self._sentences():
+            self._sink.publish_many(messages)
+        self.sent += len(messages)
+
+    def flush(self) -> None:
+        """As the sink does."""
+        with self._sentences():
+            self._sink.flush()
+
+    def close(self) -> None:
+        """As the sink does."""
+        with self._sentences():
+            self._sink.close()
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CbsimError(f"cannot write {self._shown}: {error.strerror or error}") from None
+
+
+def refused(sent: int, confirmed: int) -> None:
+    """Raises CbsimError for what was sent to its end and not confirmed."""
+    if confirmed < sent:
+        one = sent - confirmed == 1
+        raise CbsimError(
+            f"{sent - confirmed:,} {'message was' if one else 'messages were'} refused by the "
+            "broker: a queue is full and rejects, for one"
+        )

@@ -13,8 +13,9 @@ import click
 from cbsim.bus.recording import recorded
 from cbsim.bus.topology import Topology
 from cbsim.cli.options import tls_of
+from cbsim.cli.outlet import Counted, refused
 from cbsim.cli.target import opened, target_options
-from cbsim.errors import CbsimError
+from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
 
 __all__ = ["command"]
@@ -47,27 +48,29 @@ def command(
     """
     factor = _factor(speed)
     if not recording.exists():
-        raise CbsimError(f"there is no recording {recording}")
+        raise InputError(f"there is no recording {recording}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
     with (
         opened(sink, broker, tls, Topology(passive=passive), ledger, about) as target,
-        closing(target.outlet()) as into,
+        closing(Counted(target.outlet(), target.shown)) as into,
     ):
-        sent, interrupted = 0, False
+        interrupted = False
         try:
-            for batch in _due(recorded(recording), factor):
-                into.publish_many(batch)
-                sent += len(batch)
-        except KeyboardInterrupt:
-            interrupted = True
+            try:
+                for batch in _due(recorded(recording), factor):
+                    into.publish_many(batch)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                into.flush()
         finally:
-            into.flush()
-            confirmed = into.confirmed
             # An interrupt may come while a batch is half handed over.
-            click.echo(f"{max(sent, confirmed):,} sent, {confirmed:,} confirmed", err=True)
+            sent, confirmed = max(into.sent, into.confirmed), into.confirmed
+            click.echo(f"{sent:,} sent, {confirmed:,} confirmed", err=True)
         if not interrupted:
             target.drain()
+    refused(sent, confirmed)
 
 
 def _due(messages: Iterator[Message], factor: float | None) -> Iterator[list[Message]]:
@@ -104,5 +107,5 @@ def _factor(speed: str) -> float | None:
     except ValueError:
         factor = 0.0
     if not 0 < factor < float("inf"):
-        raise CbsimError(f"speed {speed!r}: expected a factor above 0 such as 2x, or max")
+        raise InputError(f"speed {speed!r}: expected a factor above 0 such as 2x, or max")
     return factor

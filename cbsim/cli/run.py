@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +13,15 @@ import click
 
 from cbsim.bus.topology import Topology
 from cbsim.cli.options import moment, scenario_names, tls_of
-from cbsim.cli.target import opened, target_options
-from cbsim.errors import CbsimError, ScenarioError
+from cbsim.cli.outlet import Counted, refused
+from cbsim.cli.target import Target, opened, target_options
+from cbsim.errors import CbsimError, InputError, ScenarioError
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.portion import check
-from cbsim.scenario.runner import run
+from cbsim.scenario.runner import Progress, Report, run
 from cbsim.scenario.stream import FIXED_START
 
 __all__ = ["changed", "command"]
@@ -69,7 +71,7 @@ def command(
 
     The same seed, scenario and --start give the same messages, byte for byte. With --workers they
     are others than without, and the same of every sensor, in the same order, for any N. Ctrl-C ends
-    the run cleanly. Exit code 1 when a message could not be confirmed.
+    the run cleanly. Exit code 1 when a message was not confirmed; what was is said in any case.
     """
     wanted = changed(load(scenario), rate, duration, count, seed, server, dialect)
     topology = Topology(
@@ -86,27 +88,57 @@ def command(
     with opened(sink, broker, tls, topology, ledger, about) as target:
         console = Console(sys.stderr, scenario, target.shown)
         if workers is None:
-            with closing(target.outlet()) as into, console:
-                report = run(wanted, into, begin, count=count, on_progress=console.progress)
+            report = _alone(wanted, target, console, begin, count)
         else:
-            # Processes take long to import for those who want none.
-            from cbsim.scenario import crew
-
-            with console:
-                report = crew.run(
-                    wanted, target.outlet, begin, workers, count=count,
-                    on_progress=console.progress,
-                )  # fmt: skip
+            report = _shared(wanted, target, console, begin, count, workers)
         console.summary(report)
         if not report.interrupted:
             target.drain()
-    if report.confirmed < report.sent:
-        raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
+    refused(report.sent, report.confirmed)
+
+
+def _alone(
+    wanted: Scenario, target: Target, console: Console, begin: datetime, count: int | None
+) -> Report:
+    into = Counted(target.outlet(), target.shown)
+    began = time.monotonic()
+    try:
+        with closing(into), console:
+            return run(wanted, into, begin, count=count, on_progress=console.progress)
+    except CbsimError as error:
+        if into.sent or not isinstance(error, InputError):
+            seconds = time.monotonic() - began
+            console.failed(
+                max(into.sent, into.confirmed), into.confirmed, seconds, into.republished
+            )
+        raise
+
+
+def _shared(
+    wanted: Scenario, target: Target, console: Console, begin: datetime, count: int | None,
+    workers: int,
+) -> Report:  # fmt: skip
+    # Processes take long to import for those who want none.
+    from cbsim.scenario import crew
+
+    last: list[Progress] = []
+
+    def tell(progress: Progress) -> None:
+        last[:] = [progress]
+        console.progress(progress)
+
+    try:
+        with console:
+            return crew.run(wanted, target.outlet, begin, workers, count=count, on_progress=tell)
+    except CbsimError:
+        for progress in last:
+            console.failed(progress.sent, progress.confirmed)
+        raise
 
 
 def _check_workers(workers: int, scenario: Scenario, sink: str) -> None:
     if sink not in ("amqp", "null"):
-        raise CbsimError(
+        raise InputError(
             f"--workers with --sink {sink}: expected --sink amqp or null; the lines of a file have "
             "one order, and one process writes them"
         )

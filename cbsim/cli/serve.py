@@ -22,6 +22,7 @@ from cbsim.cli.options import (
     scenario_names,
     tls_of,
 )
+from cbsim.cli.outlet import refused
 from cbsim.errors import CbsimError
 from cbsim.report.endpoint import Endpoint, Health
 
@@ -145,13 +146,16 @@ def command(
 
         try:
             report = run_endlessly(wanted, publisher, datetime.now(UTC), on_progress=tell)
+        except CbsimError:
+            said = f"{health.sent:,} sent, {health.confirmed:,} confirmed a moment ago; it failed"
+            click.echo(said, err=True)
+            raise
         finally:
             publisher.close()
     except KeyboardInterrupt:
         return
     click.echo(f"{report.sent:,} sent, {report.confirmed:,} confirmed", err=True)
-    if report.confirmed < report.sent:
-        raise CbsimError(f"{report.sent - report.confirmed} messages were not confirmed")
+    refused(report.sent, report.confirmed)
 
 
 def _stop_on_signals(at: Broker) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -13,8 +14,9 @@ from cbsim.catalog import Dialect
 from cbsim.checks.record import Record, files, records
 from cbsim.checks.validation import Validation
 from cbsim.cli.options import broker_options, tls_of
+from cbsim.cli.pipe import let_go
 from cbsim.cli.progress import reading
-from cbsim.errors import BrokerError, CbsimError
+from cbsim.errors import InputError
 from cbsim.report.findings import FORMATS, handler
 
 __all__ = ["command"]
@@ -50,28 +52,37 @@ def command(
     files, what is on the bus.
 
     Bare messages are what --as says, or their `type`, their folder, or their fields.
-    Exit code 1 when a message is invalid, 2 for wrong usage.
+    Exit code 1 when a message is invalid or there was none; 2 for wrong usage, and for a file that
+    cannot be read.
     """
-    try:
-        validation = Validation(Dialect.parse(dialect), semantic=semantic, name=name)
-        if paths:
-            source = reading([file for path in paths for file in files(path)], records)
-        else:
-            if not broker:
-                raise CbsimError("nothing to validate: expected files, or --broker URL")
-            source = _live(broker, tls_of(ca_file, client_cert, client_key), keys, count, idle)
-        handle = handler(form, sys.stdout)
-        for record in source:
-            for finding in validation.check(record):
-                handle.finding(finding, validation.tally.add(finding))
-    except BrokerError:
-        raise
-    except CbsimError as error:
-        raise click.UsageError(str(error)) from None
-    handle.end(validation.tally)
+    validation = Validation(Dialect.parse(dialect), semantic=semantic, name=name)
+    if paths:
+        source = reading([file for path in paths for file in files(path)], records)
+    else:
+        if not broker:
+            raise InputError("nothing to validate: expected files, or --broker URL")
+        source = _live(broker, tls_of(ca_file, client_cert, client_key), keys, count, idle)
+    handle = handler(form, sys.stdout)
+    for record in source:
+        for finding in validation.check(record):
+            number = validation.tally.add(finding)
+            # Whoever reads the findings may be gone; the exit code tells of all messages.
+            with _for_a_reader():
+                handle.finding(finding, number)
+    with _for_a_reader():
+        handle.end(validation.tally)
+        sys.stdout.flush()
     if not validation.tally.messages:
         click.echo("cbsim: there were no messages", err=True)
     sys.exit(1 if validation.tally.invalid or not validation.tally.messages else 0)
+
+
+@contextmanager
+def _for_a_reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        let_go()
 
 
 def _live(

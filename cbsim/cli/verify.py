@@ -10,8 +10,9 @@ from cbsim.checks.comparison import Comparison, compare
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.output import FIELDS, PRESETS
 from cbsim.checks.record import files, records
+from cbsim.cli.pipe import let_go
 from cbsim.cli.progress import reading
-from cbsim.errors import CbsimError
+from cbsim.errors import CbsimError, InputError
 from cbsim.report.comparison import FORMATS, show
 
 __all__ = ["command"]
@@ -43,20 +44,26 @@ def command(
 
     Without --map and --preset, OUTPUT holds the messages as they were: the lines of `cbsim tap`,
     bodies, or JSON with the same content. Exit code 1 when anything was lost, corrupted or is
-    unexpected, and when nothing was sent; 2 for wrong usage.
+    unexpected, or nobody can tell, and when nothing was sent; 2 for wrong usage: a file that cannot
+    be read, a --ledger that is none, a --map to what no item of OUTPUT has.
     """
     paths = {}
     for place in places:
         name, equals, path = place.partition("=")
         if not equals or not path:
-            raise click.UsageError(f"--map {place}: expected FIELD=PATH, such as guid=process_guid")
+            raise InputError(f"--map {place}: expected FIELD=PATH, such as guid=process_guid")
         paths[name] = path
     with Ledger.open(ledger) as known:
         source = reading([file for path in output for file in files(path)], records)
         result = compare(
             known, source, preset=preset, places=paths, bound=keys or ("#",), limit=shown
         )
-    show(result, form, sys.stdout)
+    try:
+        show(result, form, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As in `cbsim verify | head`: the exit code still tells.
+        let_go()
     if not result.total("sent"):
         raise CbsimError(f"ledger {ledger}: nothing was sent on {', '.join(keys or ('#',))}")
     sys.exit(1 if not result.whole or (strict and not _exact(result)) else 0)

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TextIO
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from cbsim.checks.comparison import Comparison
+from cbsim.report.page import Page
 
 __all__ = ["FORMATS", "show"]
 
@@ -25,6 +25,7 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             "whole": result.whole,
             "total": {kind: result.total(kind) for kind in _KINDS},
             "unconfirmed": result.unconfirmed,
+            "unmatchable": result.total("unmatchable"),
             "names": {name: asdict(counts) for name, counts in sorted(result.names.items())},
             "differences": [asdict(one) for one in result.differences],
             "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
@@ -32,7 +33,7 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
         }
         out.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
         return
-    console = Console(file=out, highlight=False, soft_wrap=True)
+    console = Page(file=out, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = 160
     console.print(_table(result))
@@ -44,6 +45,14 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             console.print(f"and {more:,} more {kind}")
     if result.unconfirmed:
         console.print(f"{result.unconfirmed:,} did not come, but were never confirmed either")
+    if unmatchable := result.total("unmatchable"):
+        names = ", ".join(name for name, it in sorted(result.names.items()) if it.unmatchable)
+        console.print(
+            f"{unmatchable:,} have nothing that was mapped, so that nobody can tell if they came: "
+            f"{names}; --map what they have, or --bind what the consumer takes"
+        )
+    if result.foreign:
+        console.print("nothing in the output is of this ledger: is it the output of that run?")
     if result.disordered:
         count, sensors = sum(result.disordered.values()), len(result.disordered)
         first = next(iter(result.disordered))

@@ -70,11 +70,7 @@ class Console:
         for name, count in sorted(report.per_name.items()):
             table.add_row(name, f"{count:,}")
         self._console.print(table)
-        rate = report.sent / report.seconds if report.seconds else 0.0
-        text = f"{report.sent:,} sent, {report.confirmed:,} confirmed"
-        text += f" in {report.seconds:.1f} s ({rate:,.0f}/s)"
-        if report.republished:
-            text += f"; {report.republished:,} were sent again after a lost connection"
+        text = _outcome(report.sent, report.confirmed, report.seconds, report.republished)
         if report.interrupted:
             text += "; interrupted"
         self._console.print(text, soft_wrap=True)
@@ -84,3 +80,20 @@ class Console:
                 f"{report.lag:.1f} s at worst",
                 soft_wrap=True,
             )
+
+    def failed(
+        self, sent: int, confirmed: int, seconds: float | None = None, republished: int = 0
+    ) -> None:
+        """Show what a run did that failed; without its seconds, what was last known of it."""
+        text = _outcome(sent, confirmed, seconds, republished)
+        text += "; it failed" if seconds is not None else " when it was last heard of; it failed"
+        self._console.print(text, soft_wrap=True)
+
+
+def _outcome(sent: int, confirmed: int, seconds: float | None, republished: int) -> str:
+    text = f"{sent:,} sent, {confirmed:,} confirmed"
+    if seconds is not None:
+        text += f" in {seconds:.1f} s ({sent / seconds if seconds else 0.0:,.0f}/s)"
+    if republished:
+        text += f"; {republished:,} were sent again after a lost connection"
+    return text
