@@ -15,10 +15,13 @@ from hypothesis import find
 
 from cbsim import strategies as cb
 from cbsim.bus.provider import Broker
+from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import names
 from cbsim.catalog.server import ServerVersion
 from cbsim.checks import decode, iter_errors
 from cbsim.errors import CatalogError, CbsimError
+from cbsim.scenario.loader import load
+from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.testing import CbServer, deliver, examples
 from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import RAW_EXCHANGE, Message
@@ -194,6 +197,91 @@ def test_an_embedded_server_has_the_servers_exchanges_and_faults() -> None:
         assert queue.expect(0) == []
         server.emit("ingress.event.filelessscriptload")
         assert len(queue.expect(1)) == 1
+
+
+def test_an_embedded_servers_exchanges_are_as_a_real_servers() -> None:
+    with CbServer("embedded") as server:
+        channel = server.channel
+        channel.exchange_declare("api.events", "topic", durable=True)
+        channel.exchange_declare("api.rawsensordata", "fanout", durable=True)
+        tapped = subscribe(server.url, ("feed.#",), idle=5)
+        assert next(tapped) is None
+        sent = server.emit("feed.synchronized")
+        got = next(tapped)
+        assert got is not None
+        assert got.body == sent.body
+        tapped.close()
+
+
+SCENARIO = """\
+seed: 5
+server: {version: 7.x, dialect: documented, latency: {watchlist: 1ms}}
+estate: {sensors: 5, binaries: 60}
+phases:
+  - {count: 60, rate: max, clock: 10, mix: {watchlist.hit.process: 1, binaryinfo.observed: 2}}
+"""
+
+
+def observed(server: CbServer) -> list[str]:
+    """The MD5 of each `binaryinfo.observed`."""
+    return [
+        json.loads(identity)["md5"]
+        for (identity,) in server.ledger.database.execute(
+            "select identity from message where routing_key = 'binaryinfo.observed'"
+        )
+    ]
+
+
+def test_a_run_is_of_the_scenarios_server_and_seed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SCENARIO)
+    wanted = [message for _, message, _, _ in messages(load(str(path)), FIXED_START)]
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        server.run(str(path))
+        got = queue.expect(60)
+    assert [one.routing_key for one in got] == [one.routing_key for one in wanted]
+    # They differ in their times: a run's begin now.
+    for hit, other in (
+        (json.loads(a.body), json.loads(b.body)) for a, b in zip(got, wanted, strict=True)
+    ):
+        assert {*hit} == {*other}
+        assert hit.get("cb_version") == other.get("cb_version")
+        assert hit.get("md5") == other.get("md5")
+
+
+def test_a_run_takes_what_the_server_names(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SCENARIO)
+    with CbServer("embedded", server="6.x", seed=9) as server:
+        queue = server.queue("watchlist.#")
+        server.run(str(path))
+        [hit, *_] = [json.loads(one.body) for one in queue.expect(10)]
+        assert hit["cb_version"] == ServerVersion.V6.cb_version
+        assert [*iter_errors(hit, "watchlist.hit.process", dialect="documented")] == []
+        named = observed(server)
+    with CbServer("embedded", seed=9) as other:
+        other.run(str(path))
+        assert observed(other) == named
+    with CbServer("embedded") as other:
+        other.run(str(path), seed=9)
+        assert observed(other) == named
+
+
+def test_no_run_repeats_what_was_new_before(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SCENARIO)
+    found = []
+    for _ in range(2):
+        with CbServer("embedded") as server:
+            for _ in range(3):
+                server.run(str(path))
+            for _ in range(20):
+                server.emit("binaryinfo.observed")
+            found.append(observed(server))
+    assert len(found[0]) > 100
+    assert len({*found[0]}) == len(found[0])
+    assert found[0] == found[1]
 
 
 def test_the_server_outlives_the_faults_that_it_makes() -> None:
