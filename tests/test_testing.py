@@ -22,7 +22,7 @@ from cbsim.checks import decode, iter_errors
 from cbsim.errors import CatalogError, CbsimError
 from cbsim.scenario.loader import load
 from cbsim.scenario.stream import FIXED_START, messages
-from cbsim.testing import CbServer, deliver, examples
+from cbsim.testing import CbQueue, CbServer, deliver, examples
 from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import RAW_EXCHANGE, Message
 
@@ -290,6 +290,36 @@ def test_the_server_outlives_the_faults_that_it_makes() -> None:
         assert server.faults.drop_connection() > 0
         sent = server.emit("feed.synchronized")
         assert queue.expect(1) == [sent]
+
+
+def test_faults_are_felt_by_who_reads_a_queue() -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        server.faults.redeliver(count=3)
+        server.faults.duplicate(count=2)
+        server.run("quickstart", rate="max", count=20)
+        taken = [*queue]
+        assert sum(method.redelivered for method, _, _ in taken) == 3
+        assert len(taken) == 25
+        assert server.faults.active() == []
+        server.faults.reorder(window=7)
+        sent = [server.emit("binaryinfo.observed") for _ in range(16)]
+        got = queue.expect(16)
+        assert got != sent
+        assert sorted(one.body for one in got) == sorted(one.body for one in sent)
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "mid-frame"])
+def test_what_a_fault_cuts_off_is_read_again(how: Any) -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        sent = [server.emit("binaryinfo.observed") for _ in range(6)]
+        server.faults.drop_connection(how, queue=queue.name, after=3)
+        bodies = [body for _, _, body in queue]
+        assert {*bodies} == {one.body for one in sent}
+        assert len(queue) == 0
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="404"):
+            CbQueue(server, "none", ()).get()
 
 
 def test_a_broker_without_faults_says_so(broker: str) -> None:

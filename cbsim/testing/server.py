@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -118,9 +118,10 @@ class CbServer:
     @property
     def channel(self) -> BlockingChannel:
         """A channel of the test's own, for what this class does not do; anew if it was cut."""
-        try:
-            self._connection.process_data_events(0)
-        except pika.exceptions.AMQPError:
+        if self._connection.is_open:
+            with suppress(pika.exceptions.AMQPError):
+                self._connection.process_data_events(0)
+        if not self._connection.is_open:
             self._connection = connect(self.url, self._broker.tls)
         if not self._channel.is_open or self._channel.connection is not self._connection:
             self._channel = self._connection.channel()
