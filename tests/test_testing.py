@@ -19,7 +19,7 @@ from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import names
 from cbsim.catalog.server import ServerVersion
 from cbsim.checks import decode, iter_errors
-from cbsim.errors import CatalogError, CbsimError
+from cbsim.errors import CatalogError, CbsimError, WireError
 from cbsim.scenario.loader import load
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.testing import CbQueue, CbServer, deliver, examples
@@ -170,6 +170,23 @@ def test_a_sound_message_that_a_broken_one_equals_is_not_lost() -> None:
         assert server.assert_consumed([empty]).whole
         with pytest.raises(AssertionError, match="lacks 1"):
             server.assert_consumed([])
+
+
+def test_what_amqp_cannot_carry_leaves_no_trace(server: CbServer) -> None:
+    queue = server.queue("#")
+    sound = Message("api.events", "feed.synchronized", "application/json", b"{}")
+    for bad in (
+        sound._replace(routing_key="a" * 300),
+        sound._replace(routing_key="\ud800"),
+        sound._replace(headers={"sensorId": 2**70}),
+    ):
+        with pytest.raises(WireError, match="AMQP does not allow"):
+            server.publish(sound, bad)
+    assert len(server.ledger) == 0
+    sent = server.emit("feed.synchronized")
+    assert queue.expect(1) == [sent]
+    found = server.compared([])
+    assert (found.total("lost"), found.unconfirmed) == (1, 0)
 
 
 def test_servers_side_by_side_do_not_meet(broker: str) -> None:

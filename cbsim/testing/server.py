@@ -15,6 +15,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 
 from cbsim.bus.connection import connect, redacted, sentence
+from cbsim.bus.framing import Outgoing
 from cbsim.bus.provider import Broker, provide
 from cbsim.bus.publisher import Publisher
 from cbsim.bus.topology import Topology
@@ -76,6 +77,7 @@ class CbServer:
         self._connection: pika.BlockingConnection
         self._channel: BlockingChannel
         self._publisher: Publisher
+        self._outgoing = Outgoing(1, 0, {})
         self._queues: list[str] = []
         # What is emitted is of another world than what runs tell: neither repeats the other's news.
         self._emitter = Emitter(
@@ -130,13 +132,16 @@ class CbServer:
     def publish(self, *messages: Message | Malformed) -> None:
         """Publish messages, also broken ones, and wait until the broker confirmed them.
 
-        Raises BrokerError.
+        Raises BrokerError, and WireError, with none of them published, when there is one among
+        them that AMQP cannot carry.
         """
         plain = [one if isinstance(one, Message) else one.message for one in messages]
         broken = [
             getattr(one, "fault", None) if isinstance(one, Message) else str(one)
             for one in messages
         ]
+        # What is written down and not taken would be confirmed in place of what comes next.
+        self._outgoing.check(plain)
         self.ledger.record(plain, broken)
         self._publisher.publish_many(plain)
         self._publisher.flush()
