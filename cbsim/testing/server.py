@@ -150,8 +150,9 @@ class CbServer:
         """Publish a realistic message of that type; the fields given are as given.
 
         A keyword names a field of the message, of its documents, or of a raw event; `sensor_id`,
-        `hostname` and `md5` are changed wherever they are told. Returns what was published. Raises
-        CbsimError.
+        `hostname` and `md5` (of what the message is about) go with every type. What tells the same
+        follows: an MD5 wherever it stands, the process keys that hold a sensor, pid or start, the
+        routing key, `watchlist_7`. Returns what was published. Raises CbsimError.
         """
         message = self._emitter.message(lookup(name).name, fields)
         self.publish(message)
