@@ -29,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The marker that says what server a test wants."""
     config.addinivalue_line(
-        "markers", "cbsim(server='5.2', dialect='observed', seed=1): what `cb_server` simulates"
+        "markers",
+        "cbsim(server='5.2', dialect='observed', seed=1): what `cb_server` simulates; of what is "
+        "left out, a run takes what its scenario says",
     )
 
 
@@ -64,7 +66,8 @@ def cb_server(cbsim_broker: Broker, request: pytest.FixtureRequest) -> Iterator[
     """A simulated server on the broker, clean for each test.
 
     With an embedded broker it has one of its own, and the server's exchange names; elsewhere
-    exchanges of its own. `@pytest.mark.cbsim(server="6.x", dialect="documented")` says what it is.
+    exchanges of its own. `@pytest.mark.cbsim(server="6.x", dialect="documented")` says what it is,
+    and `cb_server.run` takes the rest from the scenario.
     """
     from cbsim.testing import CbServer
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pika
@@ -211,7 +213,7 @@ def test_delayed_deliveries_count_for_qos_and_come_back(broker: EmbeddedBroker) 
     with Client(broker) as client:
         client.channel.basic_qos(prefetch_count=2)
         client.consume()
-        broker.faults.delay_deliveries(60)
+        broker.faults.delay_deliveries(60, consumer="t")
         publish(broker, 3)
         assert broker.queues["q"].ready == 1
         client.channel.basic_cancel("t")
@@ -351,6 +353,92 @@ def reordered(count: int, window: int, seed: int) -> tuple[list[bytes], list[byt
         return bodies, client.bodies
 
 
+def gotten(client: Client, **more: Any) -> list[tuple[bytes, bool]]:
+    """What a client gets until the queue is empty: bodies, and whether they were redelivered."""
+    found = []
+    while True:
+        method, _, body = client.channel.basic_get("q", **more)
+        if method is None or body is None:
+            return found
+        found.append((body, method.redelivered))
+
+
+@pytest.mark.parametrize("auto_ack", [True, False])
+def test_what_is_gotten_comes_twice(broker: EmbeddedBroker, auto_ack: bool) -> None:
+    with Client(broker) as client:
+        broker.faults.redeliver(count=2, after=1)
+        broker.faults.duplicate(count=1, queue="q")
+        publish(broker, 4)
+        assert gotten(client, auto_ack=auto_ack) == [
+            (b"0", False), (b"0", False), (b"1", False), (b"1", True), (b"2", False), (b"2", True),
+            (b"3", False)]  # fmt: skip
+        assert broker.faults.active() == []
+        if not auto_ack:
+            client.channel.basic_ack(0, multiple=True)
+            client.channel.basic_qos()
+        assert broker.queues["q"] == (0, 0, 0)
+        assert broker.memory == 0
+
+
+def test_what_is_gotten_comes_later(broker: EmbeddedBroker) -> None:
+    with Client(broker) as client, Client(broker) as other:
+        publish(broker, 2)
+        broker.faults.delay_deliveries(0.2, queue="q")
+        started = time.monotonic()
+        assert gotten(client) == [(b"0", False), (b"1", False)]
+        assert time.monotonic() - started >= 0.4
+        publish(broker, 1, 2)
+        broker.faults.clear()
+        broker.faults.delay_deliveries(60)
+        threading.Timer(0.1, broker.faults.clear).start()
+        assert gotten(other) == [(b"2", False)]
+
+
+def test_a_get_that_waits_gives_its_message_back(broker: EmbeddedBroker) -> None:
+    with Client(broker), Raw(broker.url) as raw:
+        publish(broker, 1)
+        raw.open().channel()
+        broker.faults.delay_deliveries(60)
+        raw.send(1, commands.Basic.Get(queue="q"))
+        raw.send(1, commands.Basic.Qos())
+        assert isinstance(raw.method(), commands.Basic.QosOk)
+        assert broker.queues["q"].ready == 0
+        raw.send(1, commands.Channel.Close(200, "", 0, 0))
+        assert isinstance(raw.method(), commands.Channel.CloseOk)
+        assert broker.queues["q"] == (1, 0, 0)
+        broker.faults.clear()
+        with Client(broker) as client:
+            assert gotten(client) == [(b"0", False)]
+
+
+def test_what_is_gotten_is_shuffled(broker: EmbeddedBroker) -> None:
+    with Client(broker) as client:
+        broker.faults.reorder(window=4, seed=1, patience=60)
+        bodies = publish(broker, 10)
+        found = [body for body, _ in gotten(client)]
+    assert sorted(found) == bodies
+    for at in (0, 4, 8):
+        part = found[at : at + 4]
+        assert sorted(part) == bodies[at : at + 4]
+        assert part != bodies[at : at + 4]
+
+
+def test_gets_count_unless_consumers_are_meant(broker: EmbeddedBroker) -> None:
+    with Client(broker) as client:
+        broker.faults.redeliver(count=None, consumer="*")
+        broker.faults.cancel_consumer(after=2)
+        broker.faults.drop_connection("reset", queue="q", after=3)
+        publish(broker, 5)
+        for _ in range(2):
+            assert client.channel.basic_get("q", auto_ack=True)[0] is not None
+        with pytest.raises(StreamLostError):
+            gotten(client, auto_ack=True)
+        assert broker.faults.active() == ["redeliver consumer=*", "cancel_consumer"]
+    with Client(broker).consume() as client:
+        client.until(lambda: client.cancelled)
+        assert broker.faults.active() == ["redeliver consumer=*"]
+
+
 def test_heartbeats_are_missed(broker: EmbeddedBroker) -> None:
     with Raw(broker.url) as old, Raw(broker.url) as new, Client(broker, "spared") as spared:
         old.open(heartbeat=1)
@@ -452,14 +540,42 @@ def test_faults_by_name(broker: EmbeddedBroker) -> None:
         ("stall", {"after": None}, "fault stall: after None: expected a whole number"),
         ("stall", {"connection": 3}, "fault stall: connection 3: expected a string"),
         ("drop_connection", {"how": "hard"}, "fault drop_connection: how 'hard': expected close, "),
+        ("redeliver", {"count": 0}, "fault redeliver: count 0: expected 1 or more"),
+        ("reorder", {"window": 0}, "fault reorder: window 0: expected 1 or more"),
+        ("close_channel", {"code": 65536}, "fault close_channel: code 65536: expected 0 to 65535"),
+        (
+            "close_channel",
+            {"text": "\ud800"},
+            "fault close_channel: text '\\ud800': expected a str",
+        ),
+        ("block_publishers", {"reason": "x" * 256}, "fault block_publishers: reason 'xxx"),
     ],
 )
 def test_faults_that_cannot_be(
     broker: EmbeddedBroker, name: str, arguments: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(CbsimError) as refused:
-        broker.faults.apply(name, **arguments)
-    assert str(refused.value).startswith(said)
+    with Client(broker).consume() as client:
+        calls = [partial(broker.faults.apply, name)]
+        if name in FAULTS:
+            calls.append(getattr(broker.faults, name))
+        for call in calls:
+            with pytest.raises(CbsimError) as refused:
+                call(**arguments)
+            assert str(refused.value).startswith(said)
+        assert broker.faults.active() == []
+        bodies = publish(broker, 2)
+        client.until(lambda: client.bodies == bodies)
+
+
+def test_positional_arguments_are_read_too(broker: EmbeddedBroker) -> None:
+    faults: Any = broker.faults
+    with pytest.raises(CbsimError, match="seconds 'x': expected a number"):
+        faults.delay_deliveries("x")
+    with pytest.raises(CbsimError, match="how 'nope': expected close, eof"):
+        faults.drop_connection("nope", after=3)
+    with pytest.raises(TypeError):
+        faults.delay_deliveries(1, seconds=2)
+    assert faults.active() == []
 
 
 def test_a_broker_that_is_not_running() -> None:

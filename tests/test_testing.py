@@ -15,11 +15,14 @@ from hypothesis import find
 
 from cbsim import strategies as cb
 from cbsim.bus.provider import Broker
+from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import names
 from cbsim.catalog.server import ServerVersion
 from cbsim.checks import decode, iter_errors
-from cbsim.errors import CatalogError, CbsimError
-from cbsim.testing import CbServer, deliver, examples
+from cbsim.errors import CatalogError, CbsimError, WireError
+from cbsim.scenario.loader import load
+from cbsim.scenario.stream import FIXED_START, messages
+from cbsim.testing import CbQueue, CbServer, deliver, examples
 from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import RAW_EXCHANGE, Message
 
@@ -170,6 +173,23 @@ def test_a_sound_message_that_a_broken_one_equals_is_not_lost() -> None:
             server.assert_consumed([])
 
 
+def test_what_amqp_cannot_carry_leaves_no_trace(server: CbServer) -> None:
+    queue = server.queue("#")
+    sound = Message("api.events", "feed.synchronized", "application/json", b"{}")
+    for bad in (
+        sound._replace(routing_key="a" * 300),
+        sound._replace(routing_key="\ud800"),
+        sound._replace(headers={"sensorId": 2**70}),
+    ):
+        with pytest.raises(WireError, match="AMQP does not allow"):
+            server.publish(sound, bad)
+    assert len(server.ledger) == 0
+    sent = server.emit("feed.synchronized")
+    assert queue.expect(1) == [sent]
+    found = server.compared([])
+    assert (found.total("lost"), found.unconfirmed) == (1, 0)
+
+
 def test_servers_side_by_side_do_not_meet(broker: str) -> None:
     with CbServer(broker) as one, CbServer(broker) as other:
         queues = one.queue("#"), other.queue("#")
@@ -197,12 +217,127 @@ def test_an_embedded_server_has_the_servers_exchanges_and_faults() -> None:
         assert len(queue.expect(1)) == 1
 
 
+def test_an_embedded_servers_exchanges_are_as_a_real_servers() -> None:
+    with CbServer("embedded") as server:
+        channel = server.channel
+        channel.exchange_declare("api.events", "topic", durable=True)
+        channel.exchange_declare("api.rawsensordata", "fanout", durable=True)
+        tapped = subscribe(server.url, ("feed.#",), idle=5)
+        assert next(tapped) is None
+        sent = server.emit("feed.synchronized")
+        got = next(tapped)
+        assert got is not None
+        assert got.body == sent.body
+        tapped.close()
+
+
+SCENARIO = """\
+seed: 5
+server: {version: 7.x, dialect: documented, latency: {watchlist: 1ms}}
+estate: {sensors: 5, binaries: 60}
+phases:
+  - {count: 60, rate: max, clock: 10, mix: {watchlist.hit.process: 1, binaryinfo.observed: 2}}
+"""
+
+
+def observed(server: CbServer) -> list[str]:
+    """The MD5 of each `binaryinfo.observed`."""
+    return [
+        json.loads(identity)["md5"]
+        for (identity,) in server.ledger.database.execute(
+            "select identity from message where routing_key = 'binaryinfo.observed'"
+        )
+    ]
+
+
+def test_a_run_is_of_the_scenarios_server_and_seed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SCENARIO)
+    wanted = [message for _, message, _, _ in messages(load(str(path)), FIXED_START)]
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        server.run(str(path))
+        got = queue.expect(60)
+    assert [one.routing_key for one in got] == [one.routing_key for one in wanted]
+    # They differ in their times: a run's begin now.
+    for hit, other in (
+        (json.loads(a.body), json.loads(b.body)) for a, b in zip(got, wanted, strict=True)
+    ):
+        assert {*hit} == {*other}
+        assert hit.get("cb_version") == other.get("cb_version")
+        assert hit.get("md5") == other.get("md5")
+
+
+def test_a_run_takes_what_the_server_names(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SCENARIO)
+    with CbServer("embedded", server="6.x", seed=9) as server:
+        queue = server.queue("watchlist.#")
+        server.run(str(path))
+        [hit, *_] = [json.loads(one.body) for one in queue.expect(10)]
+        assert hit["cb_version"] == ServerVersion.V6.cb_version
+        assert [*iter_errors(hit, "watchlist.hit.process", dialect="documented")] == []
+        named = observed(server)
+    with CbServer("embedded", seed=9) as other:
+        other.run(str(path))
+        assert observed(other) == named
+    with CbServer("embedded") as other:
+        other.run(str(path), seed=9)
+        assert observed(other) == named
+
+
+def test_no_run_repeats_what_was_new_before(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SCENARIO)
+    found = []
+    for _ in range(2):
+        with CbServer("embedded") as server:
+            for _ in range(3):
+                server.run(str(path))
+            for _ in range(20):
+                server.emit("binaryinfo.observed")
+            found.append(observed(server))
+    assert len(found[0]) > 100
+    assert len({*found[0]}) == len(found[0])
+    assert found[0] == found[1]
+
+
 def test_the_server_outlives_the_faults_that_it_makes() -> None:
     with CbServer("embedded") as server:
         queue = server.queue("feed.synchronized")
         assert server.faults.drop_connection() > 0
         sent = server.emit("feed.synchronized")
         assert queue.expect(1) == [sent]
+
+
+def test_faults_are_felt_by_who_reads_a_queue() -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        server.faults.redeliver(count=3)
+        server.faults.duplicate(count=2)
+        server.run("quickstart", rate="max", count=20)
+        taken = [*queue]
+        assert sum(method.redelivered for method, _, _ in taken) == 3
+        assert len(taken) == 25
+        assert server.faults.active() == []
+        server.faults.reorder(window=7)
+        sent = [server.emit("binaryinfo.observed") for _ in range(16)]
+        got = queue.expect(16)
+        assert got != sent
+        assert sorted(one.body for one in got) == sorted(one.body for one in sent)
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "mid-frame"])
+def test_what_a_fault_cuts_off_is_read_again(how: Any) -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        sent = [server.emit("binaryinfo.observed") for _ in range(6)]
+        server.faults.drop_connection(how, queue=queue.name, after=3)
+        bodies = [body for _, _, body in queue]
+        assert {*bodies} == {one.body for one in sent}
+        assert len(queue) == 0
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="404"):
+            CbQueue(server, "none", ()).get()
 
 
 def test_a_broker_without_faults_says_so(broker: str) -> None:
@@ -218,6 +353,21 @@ def test_a_broker_without_faults_says_so(broker: str) -> None:
         (lambda it: it.emit("ingress.event.filemod", acton=1), "did you mean 'action'"),
         (lambda it: it.emit("ingress.event.filemod", action="x"), "action='x'"),
         (lambda it: it.emit("ingress.event.filelessscriptload"), "is not sent by a 5.2 server"),
+        (lambda it: it.emit("ingress.event.filemod", md5="zz"), "md5='zz': expected 32 hex digits"),
+        (lambda it: it.emit("binaryinfo.observed", md5="zz"), "md5='zz': expected 32 hex digits"),
+        (lambda it: it.emit("watchlist.hit.process", md5=3), "md5=3: expected 32 hex digits"),
+        (lambda it: it.emit("watchlist.hit.process", sensor_id="x"), "from 0 to 4294967295"),
+        (lambda it: it.emit("watchlist.hit.process", sensor_id=2**32), "from 0 to 4294967295"),
+        (lambda it: it.emit("ingress.event.filemod", sensor_id="x"), "from 0 to 2147483647"),
+        (lambda it: it.emit("ingress.event.filemod", hostname=3), "hostname=3"),
+        (lambda it: it.emit("feed.query.hit.binary", hostname=3), "hostname=3: expected a string"),
+        (lambda it: it.emit("watchlist.hit.process", watchlist_id="a"), "watchlist_id='a': expect"),
+        (lambda it: it.emit("watchlist.hit.process", process_pid=1.5), "process_pid=1.5: expected"),
+        (lambda it: it.emit("feed.ingress.hit.process", process_id="x"), "'x' is no process key"),
+        (
+            lambda it: it.emit("feed.synchronized", feed_name=object()),
+            "feed_name: Type is not JSON",
+        ),
         (lambda it: it.run("quikstart"), "did you mean quickstart"),
         (lambda it: it.run("quickstart", rate="fast"), "rate"),
     ],

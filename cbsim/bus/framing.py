@@ -73,6 +73,10 @@ class Outgoing:
                 parts += self._pieces(kind, body)
         return b"".join(parts)
 
+    def check(self, messages: Iterable[Message]) -> None:
+        """Raise the WireError that `encode` would raise, before anything is done about them."""
+        self.encode([message._replace(body=b"") for message in messages])
+
     def _pieces(self, kind: _Kind, body: bytes) -> list[bytes]:
         """A body of no frame at all, or of several."""
         # `after` ends with the type and channel of a body frame.
@@ -100,10 +104,11 @@ class Outgoing:
         try:
             said = method(self._channel, publish)
             header = pika.frame.Header(self._channel, 0, properties).marshal()
-        except (pika.exceptions.AMQPError, struct.error) as error:
+        except (pika.exceptions.AMQPError, struct.error, UnicodeEncodeError) as error:
+            why = str(error)[:80] or type(error).__name__
             raise WireError(
                 f"message with routing key {routing_key[:40]!r}: AMQP does not allow its routing "
-                f"key (at most 255 bytes) or headers: {error or type(error).__name__}"
+                f"key (at most 255 bytes) or headers: {why}"
             ) from None
         # Type, channel, size, class and weight take 11 bytes; then come 8 for the body's size.
         kind = _Kind(said + header[:11], header[19:] + struct.pack(">BH", 3, self._channel))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pika
+import pika.exceptions
 
 from cbsim.wire.message import Message
 
@@ -22,7 +23,11 @@ _HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
 class CbQueue:
-    """A queue that `CbServer.queue` bound; hand its `name` to your consumer, or read it here."""
+    """A queue that `CbServer.queue` bound; hand its `name` to your consumer, or read it here.
+
+    Reading is basic.get and an ack, so `cb_server.faults` are felt here too (`Faults` says which):
+    what is redelivered or doubled is read twice, and what a fault cuts off is read again.
+    """
 
     def __init__(self, server: CbServer, name: str, keys: Sequence[str]) -> None:
         self._server, self.name, self.keys = server, name, tuple(keys)
@@ -93,9 +98,18 @@ class CbQueue:
             time.sleep(_POLL)
 
     def _next(self) -> Delivery | None:
-        method, properties, body = self._server.channel.basic_get(self.name, auto_ack=True)
-        if method is None or properties is None or body is None:
+        try:
+            return self._taken()
+        except pika.exceptions.AMQPError:
+            # What was not acked is in the queue again; if it is more than a fault, it comes again.
+            return self._taken()
+
+    def _taken(self) -> Delivery | None:
+        channel = self._server.channel
+        method, properties, body = channel.basic_get(self.name)
+        if method is None or method.delivery_tag is None or properties is None or body is None:
             return None
+        channel.basic_ack(method.delivery_tag)
         return method, properties, body
 
     def _state(self) -> tuple[int, int]:

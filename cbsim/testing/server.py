@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +15,7 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 
 from cbsim.bus.connection import connect, redacted, sentence
+from cbsim.bus.framing import Outgoing
 from cbsim.bus.provider import Broker, provide
 from cbsim.bus.publisher import Publisher
 from cbsim.bus.topology import Topology
@@ -54,12 +56,18 @@ class CbServer:
         self,
         broker: str | Broker = "auto",
         *,
-        server: str = "5.2",
-        dialect: str = "observed",
-        seed: int = 1,
+        server: str | None = None,
+        dialect: str | None = None,
+        seed: int | None = None,
     ) -> None:
-        self.version, self.dialect = ServerVersion.parse(server), Dialect.parse(dialect)
+        self.version, self.dialect = ServerVersion.V5_2, Dialect.OBSERVED
+        self._named: dict[str, ServerVersion | Dialect] = {}
+        if server is not None:
+            self._named["version"] = self.version = ServerVersion.parse(server)
+        if dialect is not None:
+            self._named["dialect"] = self.dialect = Dialect.parse(dialect)
         self.seed = seed
+        self._runs = 0
         self.ledger: Ledger
         """Everything that was published, and how it was broken if it was."""
         self.exchange, self.raw_exchange = EVENTS_EXCHANGE, RAW_EXCHANGE
@@ -69,8 +77,12 @@ class CbServer:
         self._connection: pika.BlockingConnection
         self._channel: BlockingChannel
         self._publisher: Publisher
+        self._outgoing = Outgoing(1, 0, {})
         self._queues: list[str] = []
-        self._emitter = Emitter(self.version, self.dialect, seed)
+        # What is emitted is of another world than what runs tell: neither repeats the other's news.
+        self._emitter = Emitter(
+            self.version, self.dialect, _another(1 if seed is None else seed, "emit")
+        )
 
     def start(self) -> Self:
         """What entering the context does; `stop` undoes it."""
@@ -108,9 +120,10 @@ class CbServer:
     @property
     def channel(self) -> BlockingChannel:
         """A channel of the test's own, for what this class does not do; anew if it was cut."""
-        try:
-            self._connection.process_data_events(0)
-        except pika.exceptions.AMQPError:
+        if self._connection.is_open:
+            with suppress(pika.exceptions.AMQPError):
+                self._connection.process_data_events(0)
+        if not self._connection.is_open:
             self._connection = connect(self.url, self._broker.tls)
         if not self._channel.is_open or self._channel.connection is not self._connection:
             self._channel = self._connection.channel()
@@ -119,13 +132,16 @@ class CbServer:
     def publish(self, *messages: Message | Malformed) -> None:
         """Publish messages, also broken ones, and wait until the broker confirmed them.
 
-        Raises BrokerError.
+        Raises BrokerError, and WireError, with none of them published, when there is one among
+        them that AMQP cannot carry.
         """
         plain = [one if isinstance(one, Message) else one.message for one in messages]
         broken = [
             getattr(one, "fault", None) if isinstance(one, Message) else str(one)
             for one in messages
         ]
+        # What is written down and not taken would be confirmed in place of what comes next.
+        self._outgoing.check(plain)
         self.ledger.record(plain, broken)
         self._publisher.publish_many(plain)
         self._publisher.flush()
@@ -134,8 +150,9 @@ class CbServer:
         """Publish a realistic message of that type; the fields given are as given.
 
         A keyword names a field of the message, of its documents, or of a raw event; `sensor_id`,
-        `hostname` and `md5` are changed wherever they are told. Returns what was published. Raises
-        CbsimError.
+        `hostname` and `md5` (of what the message is about) go with every type. What tells the same
+        follows: an MD5 wherever it stands, the process keys that hold a sensor, pid or start, the
+        routing key, `watchlist_7`. Returns what was published. Raises CbsimError.
         """
         message = self._emitter.message(lookup(name).name, fields)
         self.publish(message)
@@ -151,7 +168,11 @@ class CbServer:
     ) -> Report:
         """Run a scenario, by name or path, at another rate (a number a second, `500/s`, `max`).
 
-        Waits until everything is confirmed. Raises CbsimError.
+        What the server simulates is the scenario's affair, except for what the fixture, its marker
+        or the constructor named. The first run has the seed as it is, a later one another that is
+        made from it, the same every time: no run repeats what was new in one before (an MD5, a
+        process). A `seed` given here is taken as it is. Waits until everything is confirmed.
+        Raises CbsimError.
         """
         from cbsim.scenario.loader import load
         from cbsim.scenario.runner import run
@@ -161,12 +182,13 @@ class CbServer:
             wanted = wanted.at_rate(rate)
         if count is not None:
             wanted = wanted.up_to(count)
-        server = {"version": self.version, "dialect": self.dialect}
+        self._runs += 1
+        if seed is None:
+            seed = wanted.seed if self.seed is None else self.seed
+            if self._runs > 1:
+                seed = _another(seed, f"run {self._runs}")
         wanted = wanted.model_copy(
-            update={
-                "seed": self.seed if seed is None else seed,
-                "server": wanted.server.model_copy(update=server),
-            }
+            update={"seed": seed, "server": wanted.server.model_copy(update=self._named)}
         )
         sink = _Run(self._publisher, self.ledger)
         return run(wanted, sink, datetime.now(UTC), count=count)
@@ -271,7 +293,9 @@ class CbServer:
         self._connection = connect(self.url, self._broker.tls)
         stack.callback(self._leave)
         self._channel = self._connection.channel()
-        topology = Topology(self.exchange, self.raw_exchange, durable=False)
+        # Under the server's own names they are as a server has them: others may declare them too.
+        durable = self.exchange == EVENTS_EXCHANGE
+        topology = Topology(self.exchange, self.raw_exchange, durable=durable)
         self._publisher = Publisher(
             self.url, topology, self._broker.tls, on_confirmed=self.ledger.confirm
         )
@@ -314,6 +338,11 @@ class _Run(LedgerSink):
     def confirmed(self) -> int:
         """Since the run began."""
         return super().confirmed - self._before
+
+
+def _another(seed: int, use: str) -> int:
+    """A seed for another use of the same server, always the same one."""
+    return int.from_bytes(blake2b(f"{seed}:{use}".encode(), digest_size=4).digest())
 
 
 def _explained(found: Comparison) -> str:

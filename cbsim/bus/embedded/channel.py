@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamqp import base, commands
 
-from cbsim.bus.embedded.consumer import Consumer, Unacked
+from cbsim.bus.embedded.consumer import Consumer, Get, Unacked
 from cbsim.bus.embedded.content import Content
 from cbsim.bus.embedded.declaration import (
     LONGEST,
@@ -47,6 +47,8 @@ class Channel:
         self.vhost = connection.vhost
         self.number = number
         self.consumers: dict[str, Consumer] = {}
+        self.gets: list[Get] = []
+        """Those whose message a fault holds."""
         self.unacked: dict[int, Unacked] = {}
         self.outstanding = 0
         """How many unacked messages count against `limit`."""
@@ -87,6 +89,10 @@ class Channel:
         self.connection.confirming.discard(self)
         for consumer in list(self.consumers.values()):
             self.drop(consumer)
+        for get in self.gets:
+            held, get.held = get.held, []
+            get.queue.requeue(held, delivered=False)
+        self.gets.clear()
         self._requeue(self.unacked.values())
         self.unacked.clear()
 
@@ -337,18 +343,11 @@ class Channel:
         if entry is None:
             self.send(_Basic.GetEmpty())
             return
-        message = entry.message
-        self.delivery_tag = tag = self.delivery_tag + 1
-        if asked.no_ack:
-            self.vhost.release((message,))
+        get, tampering = Get(self, queue, no_ack=asked.no_ack), self.vhost.tampering
+        if tampering is None:
+            get.deliver(entry)
         else:
-            self.unacked[tag] = Unacked(None, queue, entry)
-        self.send(
-            _Basic.GetOk(
-                tag, entry.redelivered, message.exchange, message.routing_key, len(queue.ready)
-            )
-        )
-        self.connection.write(message.content(self.number, self.connection.frame_max))
+            tampering.deliver(get, entry)
 
     def _confirm_select(self, asked: commands.Confirm.Select, _: bytes) -> None:
         self.confirming = True

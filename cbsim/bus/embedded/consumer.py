@@ -1,4 +1,4 @@
-"""Consumers: what they may be sent, and how it is sent to them."""
+"""Who takes messages, a consumer or a get: what it may be sent, and how it is sent to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cbsim.bus.embedded.channel import Channel
     from cbsim.bus.embedded.queue import Queue
 
-__all__ = ["Consumer", "Unacked"]
+__all__ = ["Consumer", "Get", "Unacked"]
 
 _DELIVER = b"\x00\x3c\x00\x3c"
 _DELIVERY = struct.Struct(">QB")
@@ -111,3 +111,47 @@ class Consumer:
         self.channel.drop(self)
         if self.connection.capable("consumer_cancel_notify"):
             self.channel.send(commands.Basic.Cancel(self.tag, nowait=True))
+
+
+class Get:
+    """One basic.get that found a message."""
+
+    __slots__ = ("channel", "connection", "held", "no_ack", "queue")
+
+    tag = None
+
+    def __init__(self, channel: Channel, queue: Queue, *, no_ack: bool) -> None:
+        self.channel = channel
+        self.connection = channel.connection
+        self.queue = queue
+        self.no_ack = no_ack
+        self.held: list[Entry] = []
+        """What a fault keeps from it for now."""
+
+    def reserve(self) -> None:
+        """Have the message come back if the channel ends before it is sent."""
+        self.channel.gets.append(self)
+
+    def deliver(self, entry: Entry) -> None:
+        """Answer with the message."""
+        channel, message = self.channel, entry.message
+        channel.delivery_tag = tag = channel.delivery_tag + 1
+        if self.no_ack:
+            channel.vhost.release((message,))
+        else:
+            channel.unacked[tag] = Unacked(None, self.queue, entry)
+        channel.send(
+            commands.Basic.GetOk(
+                tag,
+                entry.redelivered,
+                message.exchange,
+                message.routing_key,
+                len(self.queue.ready),
+            )
+        )
+        self.connection.write(message.content(channel.number, self.connection.frame_max))
+
+    def send(self, entry: Entry) -> None:
+        """Answer with a message that was held."""
+        self.channel.gets.remove(self)
+        self.deliver(entry)

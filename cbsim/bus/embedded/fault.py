@@ -11,7 +11,18 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cbsim.errors import CbsimError
 
-__all__ = ["Fault", "Parameter", "fault_of"]
+__all__ = ["Fault", "Limits", "Parameter", "fault_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a number may be, or the length of a string in bytes."""
+
+    least: int = 0
+    most: float = math.inf
+
+    def __str__(self) -> str:
+        return f"{self.least} or more" if self.most == math.inf else f"{self.least} to {self.most}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,7 @@ class Parameter:
     optional: bool
     """Whether None is a value."""
     choices: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     def read(self, value: Any, fault: str) -> Any:
         """The value as the fault takes it; raises CbsimError."""
@@ -39,6 +51,7 @@ class Parameter:
             made = self.type(value)
             if made != value and not isinstance(value, str):
                 raise ValueError
+            size = len(made.encode()) if isinstance(made, str) else made
         except (ValueError, OverflowError):
             wanted = {str: "a string", int: "a whole number", float: "a number"}[self.type]
             raise CbsimError(f"fault {fault}: {self.name} {value!r}: expected {wanted}") from None
@@ -46,8 +59,9 @@ class Parameter:
             raise CbsimError(
                 f"fault {fault}: {self.name} {value!r}: expected {', '.join(self.choices)}"
             )
-        if not isinstance(made, str) and not 0 <= made < math.inf:
-            raise CbsimError(f"fault {fault}: {self.name} {value!r}: expected 0 or more")
+        limits, unit = self.limits, " bytes" if self.type is str else ""
+        if not limits.least <= size <= limits.most or size == math.inf:
+            raise CbsimError(f"fault {fault}: {self.name} {value!r}: expected {limits}{unit}")
         return made
 
 
@@ -73,13 +87,16 @@ class Fault:
 
 
 def fault_of(method: Callable[..., int]) -> Fault:
-    """The fault that a method is, from its signature; each parameter is Annotated with its doc."""
+    """The fault that a method is, from its signature.
+
+    Each parameter is Annotated with its doc, and Limits where it has some of its own.
+    """
     hints = get_type_hints(method, include_extras=True)
     parameters = []
     for name, parameter in inspect.signature(method).parameters.items():
         if name == "self":
             continue
-        kind, doc = get_args(hints[name])
+        kind, doc, *limits = get_args(hints[name])
         choices: tuple[str, ...] = ()
         optional = get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
         if optional:
@@ -96,6 +113,7 @@ def fault_of(method: Callable[..., int]) -> Fault:
                 required,
                 optional,
                 choices,
+                *limits,
             )
         )
     return Fault(method.__name__, inspect.getdoc(method) or "", tuple(parameters))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
+from inspect import signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
 
 from cbsim.bus.embedded.error import AmqpError
-from cbsim.bus.embedded.fault import Fault, fault_of
+from cbsim.bus.embedded.fault import Fault, Limits, fault_of
 from cbsim.bus.embedded.tampering import Copies, Delay, Order, Selector, Silence, Trigger
 from cbsim.errors import CbsimError
 
@@ -32,7 +33,31 @@ After = Annotated[
     int, "Not now, but once, right after that many more of its messages have gone through."
 ]
 Spared = Annotated[int, "Leave that many deliveries alone first."]
-Count = Annotated[int | None, "How many; every one when not given."]
+Count = Annotated[int | None, "How many; every one when not given.", Limits(1)]
+
+_P = ParamSpec("_P")
+_DECLARED: dict[str, Fault] = {}
+FAULTS: Mapping[str, Fault] = MappingProxyType(_DECLARED)
+"""Each fault by its name, from the methods of `Faults`."""
+
+
+def _fault(
+    method: Callable[Concatenate[Faults, _P], int],
+) -> Callable[Concatenate[Faults, _P], int]:
+    """A fault, whose arguments are read as it declares them: in the broker it is too late."""
+    fault = _DECLARED[method.__name__] = fault_of(method)
+    act: Callable[..., int] = method
+    declared = signature(method)
+
+    @wraps(method)
+    def read(self: Faults, /, *args: _P.args, **kwargs: _P.kwargs) -> int:
+        given: dict[str, Any] = kwargs
+        if args:
+            given = declared.bind_partial(self, *args, **kwargs).arguments
+            del given["self"]
+        return act(self, **fault.arguments(given))
+
+    return read
 
 
 class Faults:
@@ -41,12 +66,24 @@ class Faults:
     A method that acts at once returns on how many connections, channels or consumers it did, and
     raises CbsimError when there is none that it names; with `after`, and for faults that last, it
     returns 0. What lasts does until `clear`. Of messages, `after` counts deliveries and, unless a
-    queue or consumer is named, what is published.
+    queue or consumer is named, what is published. An argument that cannot be is a CbsimError.
+
+    Deliveries are what consumers are sent, and the answers to basic.get:
+
+    | on | what comes to consumers | what basic.get takes |
+    | --- | --- | --- |
+    | redeliver, duplicate | the message comes twice | the next get has it again |
+    | delay_deliveries | it comes later | the answer comes later |
+    | reorder | waits for a whole window, or `patience` | shuffles what is ready of a window |
+    | drop_connection, stall, close_channel with `after` | counts | counts |
+    | cancel_consumer with `after` | counts | does not, nor does what is published |
+    | with `consumer` | those with such a tag | never |
     """
 
     def __init__(self, call: Callable[[Callable[[Server], Any]], Any]) -> None:
         self._call = call
 
+    @_fault
     def drop_connection(
         self,
         how: Annotated[
@@ -67,6 +104,7 @@ class Faults:
 
         return self._on_connections(f"drop_connection how={how}", select, after, act)
 
+    @_fault
     def stall(
         self,
         seconds: Annotated[float | None, "For that long; until `clear` when not given."] = None,
@@ -85,6 +123,7 @@ class Faults:
 
         return self._on_connections("stall", select, after, act)
 
+    @_fault
     def delay_deliveries(
         self,
         seconds: Annotated[float, "How long each delivery is held."],
@@ -98,6 +137,7 @@ class Faults:
             lambda server: server.tampering.add(Delay("delay_deliveries", select, seconds))
         )
 
+    @_fault
     def refuse_logins(
         self, count: Annotated[int | None, "That many; all when not given."] = None
     ) -> int:
@@ -108,9 +148,10 @@ class Faults:
 
         return self._rule(act)
 
+    @_fault
     def close_channel(
         self,
-        code: Annotated[int, "The reply code."] = 406,
+        code: Annotated[int, "The reply code.", Limits(0, 65535)] = 406,
         text: Annotated[str, "The reply text, after the code's name."] = "closed by a fault",
         connection: OfConnection = None,
         queue: OfQueue = None,
@@ -141,6 +182,7 @@ class Faults:
             "channel",
         )
 
+    @_fault
     def cancel_consumer(
         self,
         connection: OfConnection = None,
@@ -158,10 +200,13 @@ class Faults:
             if cancelled is not None:
                 cancelled.cancelled_by_broker()
 
-        return self._act("cancel_consumer", select, after, now, later, "consumer")
+        return self._act(
+            "cancel_consumer", select, after, now, later, "consumer", of_consumers=True
+        )
 
+    @_fault
     def block_publishers(
-        self, reason: Annotated[str, "What they are told."] = "low on memory"
+        self, reason: Annotated[str, "What they are told.", Limits(1, 255)] = "low on memory"
     ) -> int:
         """Block each connection that publishes, from its next message on."""
 
@@ -170,10 +215,12 @@ class Faults:
 
         return self._rule(act)
 
+    @_fault
     def unblock_publishers(self) -> int:
         """Let publishers go on."""
         return self._rule(_unblock)
 
+    @_fault
     def redeliver(
         self,
         count: Count = 1,
@@ -186,6 +233,7 @@ class Faults:
         rule = Copies("redeliver", Selector(connection, queue, consumer), after, count, True)
         return self._rule(lambda server: server.tampering.add(rule))
 
+    @_fault
     def duplicate(
         self,
         count: Count = 1,
@@ -198,9 +246,10 @@ class Faults:
         rule = Copies("duplicate", Selector(connection, queue, consumer), after, count, False)
         return self._rule(lambda server: server.tampering.add(rule))
 
+    @_fault
     def reorder(
         self,
-        window: Annotated[int, "How many messages are shuffled at a time."] = 2,
+        window: Annotated[int, "How many messages are shuffled at a time.", Limits(1)] = 2,
         seed: Annotated[int, "The same seed, the same order."] = 0,
         patience: Annotated[float, "Seconds until an incomplete window goes out."] = 1.0,
         queue: OfQueue = None,
@@ -209,6 +258,7 @@ class Faults:
         rule = Order("reorder", Selector(queue=queue), window, random.Random(seed), patience)
         return self._rule(lambda server: server.tampering.add(rule))
 
+    @_fault
     def miss_heartbeats(self, connection: OfConnection = None) -> int:
         """Send no more heartbeats, on connections that are there and that come."""
         rule = Silence("miss_heartbeats", Selector(connection))
@@ -220,6 +270,7 @@ class Faults:
 
         return self._rule(act)
 
+    @_fault
     def clear(self) -> int:
         """End every fault: stalled connections go on, and what was held is delivered."""
 
@@ -239,10 +290,9 @@ class Faults:
 
     def apply(self, name: str, **arguments: Any) -> int:
         """Cause a fault by its name; strings stand for numbers too. Raises CbsimError."""
-        fault = FAULTS.get(name)
-        if fault is None:
+        if name not in FAULTS:
             raise CbsimError(f"fault {name!r}: expected one of {', '.join(FAULTS)}")
-        return int(getattr(self, name)(**fault.arguments(arguments)))
+        return int(getattr(self, name)(**arguments))
 
     # How they take effect.
 
@@ -269,10 +319,12 @@ class Faults:
         now: Callable[[Server], list[Callable[[], None]]],
         later: Callable[[Channel, Consumer | None], None],
         kind: str,
+        *,
+        of_consumers: bool = False,
     ) -> int:
         def act(server: Server) -> int:
             if after > 0:
-                server.tampering.add(Trigger(what, select, after, later))
+                server.tampering.add(Trigger(what, select, after, later, of_consumers))
                 return 0
             found = now(server)
             if not found:
@@ -326,13 +378,3 @@ def _described(server: Server) -> list[str]:
         lines.append("block_publishers")
     lines += [f"stall connection={one.name}" for one in server.connections if one.stalled]
     return lines
-
-
-FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {
-        name: fault_of(method)
-        for name, method in vars(Faults).items()
-        if not name.startswith("_") and name not in ("active", "apply")
-    }
-)
-"""Each fault by its name, from the methods of `Faults`."""

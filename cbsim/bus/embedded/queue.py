@@ -182,6 +182,8 @@ class Queue:
         self.renew()
         if not self.ready:
             return None
+        if self.vhost.tampering is not None:
+            self.vhost.tampering.got(self)
         entry = self.ready.popleft()
         self._bytes -= entry.message.body_size
         return entry

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
 
+from cbsim.bus.embedded.consumer import Consumer, Get
 from cbsim.bus.embedded.message import Entry
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.channel import Channel
-    from cbsim.bus.embedded.consumer import Consumer
     from cbsim.bus.embedded.conversation import Conversation
     from cbsim.bus.embedded.queue import Queue
     from cbsim.bus.embedded.server import Server
@@ -39,12 +39,13 @@ class Selector:
         """Whether it names the queue."""
         return self.queue is None or fnmatchcase(queue.name, self.queue)
 
-    def takes(self, consumer: Consumer) -> bool:
-        """Whether it names the consumer, its queue and its connection."""
+    def takes(self, taker: Consumer | Get) -> bool:
+        """Whether it names who takes messages, its queue and its connection; a get has no tag."""
+        tag = taker.tag
         return (
-            (self.consumer is None or fnmatchcase(consumer.tag, self.consumer))
-            and self.takes_queue(consumer.queue)
-            and self.takes_connection(consumer.connection)
+            (self.consumer is None or (tag is not None and fnmatchcase(tag, self.consumer)))
+            and self.takes_queue(taker.queue)
+            and self.takes_connection(taker.connection)
         )
 
     @property
@@ -69,6 +70,8 @@ class Trigger:
     select: Selector
     after: int
     act: Callable[[Channel, Consumer | None], None]
+    of_consumers: bool = False
+    """Whether it counts only what consumers are sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,7 +92,7 @@ class Delay:
     what: str
     select: Selector
     seconds: float
-    held: deque[tuple[Consumer, Entry]] = field(default_factory=deque)
+    held: deque[tuple[Consumer | Get, Entry]] = field(default_factory=deque)
 
 
 @dataclass(slots=True, eq=False)
@@ -155,9 +158,10 @@ class Tampering:
     def published(self, channel: Channel) -> None:
         """A message came in on the channel."""
         for trigger in self._of(Trigger):
-            if not trigger.select.of_consumers and trigger.select.takes_connection(
-                channel.connection
-            ):
+            select = trigger.select
+            if trigger.of_consumers or select.of_consumers:
+                continue
+            if select.takes_connection(channel.connection):
                 self._count(trigger, channel, None)
 
     def ready(self, queue: Queue) -> bool:
@@ -175,24 +179,35 @@ class Tampering:
             return True
         return True
 
-    def deliver(self, consumer: Consumer, entry: Entry) -> None:
-        """Send a message to a consumer, the way the rules have it."""
-        delay = next((one for one in self._of(Delay) if one.select.takes(consumer)), None)
+    def got(self, queue: Queue) -> None:
+        """A get takes the head of a queue: it cannot wait for a whole window to shuffle."""
+        for order in self._of(Order):
+            if order.select.takes_queue(queue):
+                granted = order.granted.get(queue, 0)
+                if not granted:
+                    granted = self._shuffle(order, queue, min(order.window, len(queue.ready)))
+                order.granted[queue] = granted - 1
+                return
+
+    def deliver(self, taker: Consumer | Get, entry: Entry) -> None:
+        """Send a message to a consumer, or answer a get with it, the way the rules have it."""
+        delay = next((one for one in self._of(Delay) if one.select.takes(taker)), None)
         if delay is None:
-            consumer.deliver(entry)
+            taker.deliver(entry)
         else:
-            consumer.reserve()
-            consumer.held.append(entry)
-            delay.held.append((consumer, entry))
+            taker.reserve()
+            taker.held.append(entry)
+            delay.held.append((taker, entry))
             self._server.loop.call_later(delay.seconds, self._let_go, delay)
         for copies in self._of(Copies):
-            if copies.select.takes(consumer) and not isinstance(entry, _Copy):
-                self._copy(copies, consumer, entry)
+            if copies.select.takes(taker) and not isinstance(entry, _Copy):
+                self._copy(copies, taker.queue, entry)
+        consumer = taker if isinstance(taker, Consumer) else None
         for trigger in self._of(Trigger):
-            if trigger.select.takes(consumer):
-                self._count(trigger, consumer.channel, consumer)
+            if trigger.select.takes(taker) and (consumer is not None or not trigger.of_consumers):
+                self._count(trigger, taker.channel, consumer)
 
-    def _copy(self, copies: Copies, consumer: Consumer, entry: Entry) -> None:
+    def _copy(self, copies: Copies, queue: Queue, entry: Entry) -> None:
         if copies.redelivered and entry.redelivered:
             return
         if copies.after > 0:
@@ -205,7 +220,7 @@ class Tampering:
         copy = _Copy(entry.message, entry.position, entry.expires)
         copy.redelivered = copies.redelivered
         self._server.vhost.hold(entry.message)
-        consumer.queue.requeue([copy], delivered=False)
+        queue.requeue([copy], delivered=False)
 
     def _count(self, trigger: Trigger, channel: Channel, consumer: Consumer | None) -> None:
         trigger.after -= 1
@@ -219,10 +234,10 @@ class Tampering:
             self._server.vhost.settle()
 
     def _release(self, delay: Delay) -> None:
-        consumer, entry = delay.held.popleft()
-        if entry in consumer.held:
-            consumer.held.remove(entry)
-            consumer.send(entry)
+        taker, entry = delay.held.popleft()
+        if entry in taker.held:
+            taker.held.remove(entry)
+            taker.send(entry)
 
     def _shuffle(self, order: Order, queue: Queue, count: int) -> int:
         head = [queue.ready.popleft() for _ in range(count)]
