@@ -80,6 +80,18 @@ class BinaryArrival(Story):
             (Step("binaryinfo.group.observed", 0, it._group), storage,
              Step("feed.query.hit.binary", ticks(latency.query), it._queried), ingress),
         )  # fmt: skip
+        return BinaryArrival._first(latency, host)
+
+    @staticmethod
+    def announcement(latency: Latency) -> Step:
+        """The same without hits: the sensor's event, who has it now, and the file."""
+        group = Step("binaryinfo.group.observed", 0, BinaryArrival._group)
+        host = Step("binaryinfo.host.observed", 0, BinaryArrival._host, (group,))
+        return BinaryArrival._first(latency, host)
+
+    @staticmethod
+    def _first(latency: Latency, host: Step) -> Step:
+        it = BinaryArrival
         store = Step("binarystore.file.added", ticks(latency.store), it._stored)
         first = Step("binaryinfo.observed", 0, it._observed, (host, store), it._spread)
         return Step("ingress.event.module", 0, it._module, (first,))

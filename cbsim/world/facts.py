@@ -146,7 +146,7 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
         "digsig_result": text(product.digsig),
         "digsig_result_code": b"%d" % code,
         "digsig_result_code int32": b"%d" % (code - 2**32 if code >= 2**31 else code),
-        "is_64bit": b"true",
+        "is_64bit": b"true" if product.is_64bit else b"false",
         "is_executable_image": b"true" if product.executable else b"false",
         "os_type": product.os.encode(),
         "signed": text(product.digsig),

@@ -47,6 +47,7 @@ class World:
         self._teller = Teller(estate, server, Voice(server, rng), self._endpoints, rng)
         wait = server.latency
         self._process_hit, self._arrival = ProcessHit.steps(wait), BinaryArrival.steps(wait)
+        self._announcement = BinaryArrival.announcement(wait)
         self._host_hit, self._synchronization = HostHit.steps(), Synchronization.steps()
         self._searches = Search.steps(wait)
         self._agenda = Agenda(
@@ -128,7 +129,10 @@ class World:
     def infect(self, sensor: Sensor, files: int, now: int) -> None:
         """Let ransomware run on one endpoint: it starts, encrypts files, connects, stays."""
         endpoints, urgent = self._endpoints, self.urgent
-        process = self._population.spawn(sensor, self._arrivals.malware(), now, varint(now))
+        arrived = self._arrivals.malware(sensor)
+        # The sensor meets the file before it runs.
+        self._agenda.interrupt(self._announcement, BinaryArrival(self._teller, arrived, now), now)
+        process = self._population.spawn(sensor, arrived.binary, now, varint(now))
         if "ingress.event.childproc" in self._published:
             urgent.append(partial(endpoints.child, process, created=True))
         if endpoints.started in self._published:
