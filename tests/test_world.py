@@ -224,6 +224,52 @@ def test_bundles_hold_the_same_events_without_env() -> None:
     assert unpacked == expected
 
 
+def notified(name: str, count: int = 1500, **server: str) -> Iterator[dict[str, Any]]:
+    """Notifications of a name."""
+    said = "".join(f", {key}: {value}" for key, value in server.items())
+    scenario = parse(f"""
+    server: {{latency: {{storage: 0.1, watchlist: 0.2, query: 0.2}}{said}}}
+    estate: {{sensors: 12, os: {{windows: 3, linux: 1, osx: 1}}, spread: 2}}
+    phases: [{{count: {count}, rate: 500/s, mix: {{"{name}": 1, "ingress.event.*": 0.5}}}}]
+    """)
+    for said_name, fields in readings(sent(scenario)):
+        if said_name == name:
+            yield fields
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"), [("watchlist.hit.process", "unique_id"), ("watchlist.hit.binary", "md5")]
+)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_search_finds_several_documents(name: str, identity: str, dialect: Dialect) -> None:
+    told: dict[int, set[str]] = defaultdict(set)
+    lengths: Counter[int] = Counter()
+    for fields in notified(name, dialect=dialect):
+        first, *others = [document[identity] for document in fields["docs"]]
+        assert len({first, *others}) == 1 + len(others)
+        # The others were told of before, by the same watchlist.
+        assert {*others} <= told[fields["watchlist_id"]]
+        told[fields["watchlist_id"]].add(first)
+        lengths[len(fields["docs"])] += 1
+    total = sum(lengths.values())
+    assert lengths[1] > total * 0.75
+    assert sum(lengths[few] for few in range(2, 6)) > total * 0.05
+    assert max(lengths) > (20 if identity == "md5" else 5)
+
+
+def test_a_watchlists_hits_say_where_its_query_matched() -> None:
+    hits = [*notified("watchlist.hit.process")]
+    marked = [hit for hit in hits if hit["highlights"]]
+    assert len(hits) / 6 < len(marked) < len(hits) / 2
+    for hit in marked:
+        ids = [one for highlight in hit["highlights"] for one in highlight["ids"]]
+        assert sorted(ids) == sorted(document["unique_id"] for document in hit["docs"])
+        for highlight in hit["highlights"]:
+            name = highlight["name"].removeprefix("PREPREPRE").removesuffix("POSTPOSTPOST")
+            paths = {it["path"] for it in hit["docs"] if it["unique_id"] in highlight["ids"]}
+            assert paths == {name}
+
+
 def raw_events(
     os: str, mix: str = '"ingress.event.*": 1', version: str = "5.2", count: int = 3000
 ) -> Iterator[tuple[str, CbEventMsg]]:

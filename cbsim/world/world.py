@@ -14,6 +14,7 @@ from cbsim.world.arrival import BinaryArrival
 from cbsim.world.arrivals import Arrivals
 from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, Maker, ManyMaker, each
 from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
+from cbsim.world.found import Found
 from cbsim.world.happening import Happening
 from cbsim.world.hits import HostHit, ProcessHit, Search, Synchronization, Teller
 from cbsim.world.population import Population
@@ -44,7 +45,8 @@ class World:
         self._population = Population(estate, rng, sha256=server.version.sha256)
         self._endpoints = Endpoints(estate, self._population, server.version, published, rng)
         self._arrivals = Arrivals(estate, rng)
-        self._teller = Teller(estate, server, Voice(server, rng), self._endpoints, rng)
+        self._teller = Teller(estate, server, Voice(server, rng), self._endpoints, rng,
+                              Found(rng))  # fmt: skip
         wait = server.latency
         self._process_hit, self._arrival = ProcessHit.steps(wait), BinaryArrival.steps(wait)
         self._announcement = BinaryArrival.announcement(wait)
