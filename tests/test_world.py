@@ -15,11 +15,13 @@ from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, Shape, name_of,
 from cbsim.scenario.loader import load, parse, shipped
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.stream import FIXED_START, messages
+from cbsim.wire.address import swap_port
 from cbsim.wire.bundle import members, split
 from cbsim.wire.event import decode
 from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.reading import read
+from cbsim.wire.sensor_events_pb2 import CbEventMsg
 from cbsim.world.arrivals import Arrivals
 from cbsim.world.estate import Estate, EstateSize
 
@@ -269,6 +271,153 @@ def test_bundles_hold_the_same_events_without_env() -> None:
         for run in members(message.body):
             unpacked[sensor] += list(split(run))
     assert unpacked == expected
+
+
+def notified(name: str, count: int = 1500, **server: str) -> Iterator[dict[str, Any]]:
+    """Notifications of a name."""
+    said = "".join(f", {key}: {value}" for key, value in server.items())
+    scenario = parse(f"""
+    server: {{latency: {{storage: 0.1, watchlist: 0.2, query: 0.2}}{said}}}
+    estate: {{sensors: 12, os: {{windows: 3, linux: 1, osx: 1}}, spread: 2}}
+    phases: [{{count: {count}, rate: 500/s, mix: {{"{name}": 1, "ingress.event.*": 0.5}}}}]
+    """)
+    for said_name, fields in readings(sent(scenario)):
+        if said_name == name:
+            yield fields
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"), [("watchlist.hit.process", "unique_id"), ("watchlist.hit.binary", "md5")]
+)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_search_finds_several_documents(name: str, identity: str, dialect: Dialect) -> None:
+    told: dict[int, set[str]] = defaultdict(set)
+    lengths: Counter[int] = Counter()
+    for fields in notified(name, dialect=dialect):
+        first, *others = [document[identity] for document in fields["docs"]]
+        assert len({first, *others}) == 1 + len(others)
+        # The others were told of before, by the same watchlist.
+        assert {*others} <= told[fields["watchlist_id"]]
+        told[fields["watchlist_id"]].add(first)
+        lengths[len(fields["docs"])] += 1
+    total = sum(lengths.values())
+    assert lengths[1] > total * 0.75
+    assert sum(lengths[few] for few in range(2, 6)) > total * 0.05
+    assert max(lengths) > (20 if identity == "md5" else 5)
+
+
+def test_a_watchlists_hits_say_where_its_query_matched() -> None:
+    hits = [*notified("watchlist.hit.process")]
+    marked = [hit for hit in hits if hit["highlights"]]
+    assert len(hits) / 6 < len(marked) < len(hits) / 2
+    for hit in marked:
+        ids = [one for highlight in hit["highlights"] for one in highlight["ids"]]
+        assert sorted(ids) == sorted(document["unique_id"] for document in hit["docs"])
+        for highlight in hit["highlights"]:
+            name = highlight["name"].removeprefix("PREPREPRE").removesuffix("POSTPOSTPOST")
+            paths = {it["path"] for it in hit["docs"] if it["unique_id"] in highlight["ids"]}
+            assert paths == {name}
+
+
+def raw_events(
+    os: str, mix: str = '"ingress.event.*": 1', version: str = "5.2", count: int = 3000
+) -> Iterator[tuple[str, CbEventMsg]]:
+    """What an estate of one operating system tells of."""
+    scenario = parse(f"""
+    server: {{version: {version}}}
+    estate: {{sensors: 8, os: {{windows: 0, linux: 0, osx: 0, {os}: 1}}}}
+    phases: [{{count: {count}, rate: 500/s, mix: {{{mix}}}}}]
+    """)
+    for message in sent(scenario):
+        if message.content_type != JSON_TYPE:
+            yield name_of(message.routing_key), decode(message.body)
+
+
+@pytest.mark.parametrize("version", ["5.2", "7.x"])
+def test_a_service_listens_at_its_own_port(version: str) -> None:
+    calls = []
+    for _, event in raw_events("windows", '"ingress.event.netconn": 1', version):
+        if event.HasField("networkv2"):
+            it = event.networkv2
+        elif event.HasField("network"):
+            it = event.network
+        else:
+            continue
+        calls.append((it.outbound, swap_port(it.remotePort), swap_port(it.localPort)))
+    assert len({outbound for outbound, _, _ in calls}) == 2
+    for outbound, remote, local in calls:
+        service, ephemeral = (remote, local) if outbound else (local, remote)
+        assert service < 49152 <= ephemeral
+
+
+@pytest.mark.parametrize("os", ["linux", "osx"])
+def test_endpoints_without_windows_tell_nothing_of_windows(os: str) -> None:
+    names = set()
+    for name, event in raw_events(os, version="7.x"):
+        names.add(name)
+        assert not event.module.HasField("ImageFileHeader")
+        assert "Microsoft" not in event.module.utf8_DigSig_IssuerName
+    assert "ingress.event.module" in names
+    assert not names & {"ingress.event.crossprocopen", "ingress.event.filelessscriptload"}
+
+
+def test_modules_of_windows_have_a_header_that_says_how_wide_they_are() -> None:
+    machines = Counter(
+        event.module.ImageFileHeader[:2]
+        for name, event in raw_events("windows", '"ingress.event.module": 1')
+    )
+    assert machines.keys() == {b"\x64\x86", b"\x4c\x01"}
+
+
+def test_processes_open_others_than_their_parents() -> None:
+    started: dict[tuple[int, int, int], tuple[int, int]] = {}
+    ended, others = set(), 0
+    for name, event in raw_events("windows", count=20_000):
+        header, sensor = event.header, event.env.endpoint.SensorId
+        own = sensor, header.process_pid, header.process_create_time
+        if name == "ingress.event.procstart":
+            started[own] = event.process.parent_pid, event.process.parent_create_time
+        elif name == "ingress.event.procend":
+            ended.add(own)
+        elif name in ("ingress.event.crossprocopen", "ingress.event.remotethread"):
+            opened, thread = event.crossproc.open, event.crossproc.remotethread
+            target = (
+                (opened.targetPid, opened.targetProcCreateTime)
+                if name == "ingress.event.crossprocopen"
+                else (thread.remoteProcPid, thread.remoteProcCreateTime)
+            )
+            assert target != own[1:]
+            if target != started.get(own):
+                assert (sensor, *target) in started.keys() - ended
+                others += 1
+    assert others > 100
+
+
+@pytest.mark.parametrize("os", ["windows", "linux", "osx"])
+def test_ransomware_is_a_program_of_its_endpoint_that_was_announced(os: str) -> None:
+    scenario = parse(f"""
+    estate: {{sensors: 10, os: {{windows: 0, linux: 0, osx: 0, {os}: 1}}}}
+    phases:
+      - {{count: 400, rate: 100/s, mix: {{"ingress.event.*": 1, "binaryinfo.*": 1}},
+         inject: [{{at: 1s, ransomware: {{sensor: 4, files: 50}}}}]}}
+    """)
+    stream = sent(scenario)[95:170]
+    events = [(name_of(it.routing_key), decode(it.body)) for it in stream
+              if it.content_type != JSON_TYPE]  # fmt: skip
+    met = {
+        event.module.utf8_OnDiskFilename: event.module.md5.decode().lower()
+        for name, event in events if name == "ingress.event.module"
+    }  # fmt: skip
+    ((path, md5),) = [
+        (event.childproc.path, event.childproc.md5hash.hex()) for name, event in events
+        if name == "ingress.event.childproc" and event.childproc.path in met
+    ]  # fmt: skip
+    assert met[path] == md5
+    assert path.startswith({"windows": "c:\\", "linux": "/tmp/", "osx": "/private/tmp/"}[os])
+    assert not path.endswith((".dll", ".so", ".dylib"))
+    assert path.endswith(".exe") == (os == "windows")
+    told = [json.loads(it.body)["md5"] for it in stream if it.routing_key == "binaryinfo.observed"]
+    assert md5.upper() in told
 
 
 def test_ransomware_runs_on_one_endpoint() -> None:

@@ -81,13 +81,14 @@ _DECLARED = (
      "modload.image_base .81 modload.image_size .81 modload.is_process_base_module .81 "
      "modload.scanid .81"),
     ("module", "module", "moduleinfo", "4.2", None, 408, "A sensor met a binary that is new to it.",
-     _BARE + "module.CopiedModuleLength module.ImageFileHeader module.OriginalModuleLength "
+     _BARE + "module.CopiedModuleLength module.OriginalModuleLength "
      "module.md5 module.utf8_CompanyName module.utf8_DigSig_Result module.utf8_DigSig_ResultCode "
      "module.utf8_FileVersion module.utf8_LegalCopyright module.utf8_OnDiskFilename "
      "module.utf8_ProductVersion",
      "module.Icon .17 module.utf8_Comments .13 module.utf8_DigSig_IssuerName .4 "
      "module.utf8_DigSig_ProgramName .36 module.utf8_DigSig_Publisher .9 "
-     "module.utf8_DigSig_SignTime .9 module.utf8_DigSig_SubjectName .4 "
+     "module.ImageFileHeader .99 module.utf8_DigSig_SignTime .9 "
+     "module.utf8_DigSig_SubjectName .4 "
      "module.utf8_FileDescription .99 module.utf8_InternalName .99 "
      "module.utf8_OriginalFileName .99 module.utf8_PrivateBuild .09 module.utf8_ProductName .99"),
     ("filemod", "filemod", "filemod", "4.2", None, 3081,

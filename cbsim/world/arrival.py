@@ -11,6 +11,7 @@ from cbsim.world.agenda import Step, Story
 from cbsim.world.arrivals import Arrival
 from cbsim.world.estate import Feed, Report, Watchlist
 from cbsim.world.facts import Known
+from cbsim.world.found import Document
 from cbsim.world.happening import Happening
 from cbsim.world.hits import Teller, ticks
 from cbsim.world.server import Latency
@@ -80,6 +81,18 @@ class BinaryArrival(Story):
             (Step("binaryinfo.group.observed", 0, it._group), storage,
              Step("feed.query.hit.binary", ticks(latency.query), it._queried), ingress),
         )  # fmt: skip
+        return BinaryArrival._first(latency, host)
+
+    @staticmethod
+    def announcement(latency: Latency) -> Step:
+        """The same without hits: the sensor's event, who has it now, and the file."""
+        group = Step("binaryinfo.group.observed", 0, BinaryArrival._group)
+        host = Step("binaryinfo.host.observed", 0, BinaryArrival._host, (group,))
+        return BinaryArrival._first(latency, host)
+
+    @staticmethod
+    def _first(latency: Latency, host: Step) -> Step:
+        it = BinaryArrival
         store = Step("binarystore.file.added", ticks(latency.store), it._stored)
         first = Step("binaryinfo.observed", 0, it._observed, (host, store), it._spread)
         return Step("ingress.event.module", 0, it._module, (first,))
@@ -126,14 +139,16 @@ class BinaryArrival(Story):
         return self._teller.voice.say("binarystore.file.added", now, said)
 
     def _storage(self, now: int) -> Happening:
-        return self._found("watchlist.storage.hit.binary", now)
-
-    def _hit(self, now: int) -> Happening:
-        return self._found("watchlist.hit.binary", now)
-
-    def _found(self, name: str, now: int) -> Happening:
+        name = "watchlist.storage.hit.binary"
         said = {"md5": self._known["md5"], "docs": self._documented(name, now)}
         return self._teller.voice.say(name, now, said, facts.by_watchlist(self._watchlist))
+
+    def _hit(self, now: int) -> Happening:
+        name, teller, watchlist = "watchlist.hit.binary", self._teller, self._watchlist
+        document = Document(self._known["md5"], self._documented(name, now), b"")
+        docs = teller.found.search(watchlist.id, document)
+        said = {"docs": b",".join([it.written for it in docs])}
+        return teller.voice.say(name, now, said, facts.by_watchlist(watchlist))
 
     def _ingress(self, now: int) -> Happening:
         said = self._matched(self._feed, self._by_md5())

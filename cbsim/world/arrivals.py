@@ -101,9 +101,10 @@ class Arrivals:
             spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.told
         )
 
-    def malware(self) -> Binary:
-        """A new Windows binary that nobody knows."""
-        return self._estate.software.minted("windows", next(self._numbers))
+    def malware(self, sensor: Sensor) -> Arrival:
+        """A new program that nobody knows, which came to that endpoint to run there."""
+        binary = self._estate.software.malware(sensor.os, next(self._numbers))
+        return Arrival(binary, sensor, True, True, 1, False, _nothing)
 
     def _new(self, sensors: int) -> _Spread:
         rng, (binary, first) = self._rng, self._minted()

@@ -19,8 +19,12 @@ from cbsim.world.raw import Call, Connection, RawWriter
 __all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "Many", "ManyMaker", "each"]
 
 WINDOWS_ONLY = frozenset(
-    f"ingress.event.{name}" for name in ("regmod", "emetmitigation", "remotethread")
-)
+    f"ingress.event.{name}"
+    for name in (
+        "regmod", "emetmitigation", "crossprocopen", "remotethread", "filelessscriptload"
+    )
+)  # fmt: skip
+"""What only sensors of Windows tell of: captured traffic has none of it from elsewhere."""
 
 _CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
 _MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
@@ -40,6 +44,8 @@ _DEEDS = (
     ("netconn", "netconn", 6), ("crossprocopen", "crossproc", 6),
 )  # fmt: skip
 """What processes do unless it is published, their counter of it, and the most of it in a turn."""
+_ACQUAINTED = 8
+"""How many turns pass before it is looked up anew which processes run beside each other."""
 
 _Load = tuple[int, bytes, bytes]
 """What a load says: for `Process.wide`, the path's guid, and what follows the header."""
@@ -125,6 +131,9 @@ class Endpoints:
             "processblock": self._processblock, "emetmitigation": self._emetmitigation,
             "filelessscriptload": self._filelessscriptload,
         }  # fmt: skip
+        self._turns = 0
+        self._neighbours: dict[Sensor, Process] = {}
+        """For a sensor, a process that ran there some turns ago."""
         self._many = self._many_makers()
         self.makers = {f"ingress.event.{name}": maker for name, maker in makers.items()}
 
@@ -132,6 +141,10 @@ class Endpoints:
 
     def many(self) -> Mapping[str, ManyMaker]:
         """The makers for many at a time of what can happen in this turn, by name."""
+        self._turns += 1
+        if not self._turns % _ACQUAINTED:
+            # By now all of them were told of.
+            self._neighbours = {it.sensor: it for it in self._population.windows}
         return self._many[bool(self._active) + bool(self._active_windows)]
 
     def _many_makers(self) -> tuple[dict[str, ManyMaker], ...]:
@@ -139,10 +152,10 @@ class Endpoints:
         anywhere: dict[str, ManyMaker] = {
             _FILEMOD: self._filemods,
             _MODULELOAD: self._moduleloads,
-            "ingress.event.crossprocopen": each(self._crossprocopen),
         }
         windows: dict[str, ManyMaker] = {
             _REGMOD: self._regmods,
+            "ingress.event.crossprocopen": each(self._crossprocopen),
             "ingress.event.remotethread": each(self._remotethread),
         }
         return {}, anywhere, anywhere | windows
@@ -426,7 +439,7 @@ class Endpoints:
         while process := population.oldest():
             if process.forked_by is None:
                 population.reaping.append(process)
-                process.last_update = now
+                process.last_update, process.ended = now, True
                 name = "ingress.event.procend"
                 return name, name, self.raw.procend(process, stamp), process.sensor
         return self.first(now, stamp)
@@ -456,16 +469,23 @@ class Endpoints:
     def _crossprocopen(self, now: int, stamp: bytes) -> Happening | None:
         def open_other(process: Process) -> bytes:
             process.crossproc_count += 1
-            return self.raw.crossprocopen(process, process.parent or process, stamp)
+            return self.raw.crossprocopen(process, self._neighbour(process), stamp)
 
-        return self._by_process("crossprocopen", now, stamp, open_other)
+        return self._by_process("crossprocopen", now, stamp, open_other, windows=True)
 
     def _remotethread(self, now: int, stamp: bytes) -> Happening | None:
         def thread(process: Process) -> bytes:
             process.crossproc_count += 1
-            return self.raw.remotethread(process, process.parent or process, stamp)
+            return self.raw.remotethread(process, self._neighbour(process), stamp)
 
         return self._by_process("remotethread", now, stamp, thread, windows=True)
+
+    def _neighbour(self, process: Process) -> Process:
+        """Another process that runs on the same endpoint; the parent where none is known."""
+        other = self._neighbours.get(process.sensor)
+        if other is None or other is process or other.ended:
+            return process.parent or process
+        return other
 
     def _processblock(self, now: int, stamp: bytes) -> Happening | None:
         def block(process: Process) -> bytes:
@@ -483,7 +503,7 @@ class Endpoints:
     def _filelessscriptload(self, now: int, stamp: bytes) -> Happening | None:
         return self._by_process(
             "filelessscriptload", now, stamp,
-            lambda process: self.raw.filelessscriptload(process, stamp),
+            lambda process: self.raw.filelessscriptload(process, stamp), windows=True,
         )  # fmt: skip
 
     def _tamper(self, now: int, stamp: bytes) -> Happening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 
@@ -11,6 +12,7 @@ from cbsim.wire.clock import iso_bytes
 from cbsim.wire.document import Fixed, structure, text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
+from cbsim.world.found import Document
 from cbsim.world.process import Image, Process
 from cbsim.world.software import Binary, Product
 
@@ -21,8 +23,10 @@ __all__ = [
     "binary_document",
     "by_feed",
     "by_report",
+    "by_search",
     "by_watchlist",
     "feed_hit",
+    "highlights",
     "marked",
     "of_alerted",
     "of_arrival",
@@ -146,7 +150,7 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
         "digsig_result": text(product.digsig),
         "digsig_result_code": b"%d" % code,
         "digsig_result_code int32": b"%d" % (code - 2**32 if code >= 2**31 else code),
-        "is_64bit": b"true",
+        "is_64bit": b"true" if product.is_64bit else b"false",
         "is_executable_image": b"true" if product.executable else b"false",
         "os_type": product.os.encode(),
         "signed": text(product.digsig),
@@ -276,8 +280,8 @@ def feed_hit(feed: Feed, report: Report, sensor: Sensor, attributes: Known) -> K
 @lru_cache(maxsize=256)
 def marked(name: str) -> Known:
     """Where a query for a process by its name matched."""
-    highlights = {"highlights": [f"PREPREPRE{name}POSTPOSTPOST"]}
-    return structure("ioc_attr", highlights) | structure("ioc_attrs", highlights)
+    found = {"highlights": [f"PREPREPRE{name}POSTPOSTPOST"]}
+    return structure("ioc_attr", found) | structure("ioc_attrs", found)
 
 
 @lru_cache(maxsize=256)
@@ -302,12 +306,31 @@ def by_watchlist(watchlist: Watchlist) -> Fixed:
     return Fixed(_of_watchlist(watchlist))
 
 
+@lru_cache(maxsize=64)
+def by_search(watchlist: Watchlist) -> Fixed:
+    """The same, where each hit says for itself what the query matched."""
+    known = _of_watchlist(watchlist)
+    del known["highlights"]
+    return Fixed(known)
+
+
 def _of_watchlist(watchlist: Watchlist) -> Known:
     return {
         "watchlist_id": b"%d" % watchlist.id,
         "watchlist_name": text(watchlist.name),
         "highlights": b"",
     }
+
+
+def highlights(docs: Iterable[Document]) -> bytes:
+    """Where a watchlist's query matched, and in which documents."""
+    ids: dict[bytes, list[bytes]] = {}
+    for document in docs:
+        ids.setdefault(document.match, []).append(document.identity)
+    return b",".join([
+        b'{"name":"PREPREPRE%bPOSTPOSTPOST","ids":["%b"]}' % (match, b'","'.join(those))
+        for match, those in ids.items()
+    ])  # fmt: skip
 
 
 def by_feed(feed: Feed, report: Report) -> Known:

@@ -13,12 +13,16 @@ from cbsim.world.agenda import Step, Story
 from cbsim.world.endpoint import Endpoints
 from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
 from cbsim.world.facts import Known
+from cbsim.world.found import Document, Found
 from cbsim.world.happening import Happening
 from cbsim.world.process import Process
 from cbsim.world.raw import Connection
 from cbsim.world.server import Latency, Server, Voice, seconds
 
 __all__ = ["HostHit", "ProcessHit", "Search", "Synchronization", "Teller"]
+
+_HIGHLIGHTED = 0.33
+"""The share of a watchlist's hits that say where its query matched (captured: 1 in 3)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +34,7 @@ class Teller:
     voice: Voice
     endpoints: Endpoints
     rng: Random
+    found: Found
 
     def feed(self, ioc_type: str) -> Feed:
         """Some feed whose reports look for that."""
@@ -122,24 +127,31 @@ class Search(Story):
                        (hit, alarm))  # fmt: skip
         return storage, Step("feed.query.hit.process", ticks(latency.query), Search._queried)
 
-    def _document(self, name: str, now: int) -> bytes:
+    def _known(self) -> Known:
+        teller = self._teller
+        return facts.process_document(self._process, teller.server.version, teller.rng)
+
+    def _document(self, name: str, now: int, known: Known) -> bytes:
         teller, members = self._teller, {}
-        known = facts.process_document(self._process, teller.server.version, teller.rng)
         if teller.rng.random() < 0.75:
             feed = teller.estate.feeds[2]
             members = facts.scores(feed, feed.reports[0], now)
         members["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
         return teller.voice.document(name, known, members)
 
-    def _found(self, name: str, now: int) -> Happening:
-        said = {"process_id": self._process.key.encode(), "docs": self._document(name, now)}
+    def _storage(self, now: int) -> Happening:
+        name = "watchlist.storage.hit.process"
+        docs = self._document(name, now, self._known())
+        said = {"process_id": self._process.key.encode(), "docs": docs}
         return self._teller.voice.say(name, now, said, facts.by_watchlist(self._watchlist))
 
-    def _storage(self, now: int) -> Happening:
-        return self._found("watchlist.storage.hit.process", now)
-
     def _hit(self, now: int) -> Happening:
-        return self._found("watchlist.hit.process", now)
+        name, teller, known = "watchlist.hit.process", self._teller, self._known()
+        document = Document(known["unique_id"], self._document(name, now, known), known["path"])
+        docs = teller.found.search(self._watchlist.id, document)
+        said = {"docs": b",".join([it.written for it in docs])}
+        said["highlights"] = facts.highlights(docs) if teller.rng.random() < _HIGHLIGHTED else b""
+        return teller.voice.say(name, now, said, facts.by_search(self._watchlist))
 
     def _queried(self, now: int) -> Happening:
         name, process = "feed.query.hit.process", self._process
@@ -147,7 +159,7 @@ class Search(Story):
         said = facts.feed_hit(self._feed, report, process.sensor, facts.marked(process.image.name))
         said["process_id"] = process.key.encode()
         said["segment_id"] = b"%d" % facts.segment_of(process)
-        said["docs"] = self._document(name, now)
+        said["docs"] = self._document(name, now, self._known())
         return self._teller.voice.say(name, now, said)
 
     def _alarm(self, now: int) -> Happening:

@@ -122,7 +122,7 @@ class Process:
 
     __slots__ = (
         "_bits", "_cmdline", "_guid", "_key", "bare", "binary", "childproc_count", "create_time",
-        "crossproc_count", "env", "filemod_count", "filemods", "forked_by", "guid_varint",
+        "crossproc_count", "ended", "env", "filemod_count", "filemods", "forked_by", "guid_varint",
         "identity", "image", "last_update", "modload_count", "named", "netconn_count", "number",
         "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
         "started", "stored", "user", "wide",
@@ -161,6 +161,7 @@ class Process:
         self.childproc_count = self.crossproc_count = 0
         # One start in sixteen is told before the sensor knows what was started.
         self.sparse = not bits >> 56 & 15
+        self.ended = False
         self.forked_by: Process | None = None
         self._key: str | None = None
         self._guid: int | None = None

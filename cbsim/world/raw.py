@@ -28,14 +28,15 @@ class Connection(NamedTuple):
     """The name asked for; empty when there was none."""
     address: str
     port: int
+    """Of the service: remote where it is outbound, else the endpoint's own."""
     outbound: bool = True
     udp: bool = False
     proxied: bool = False
 
 
-Call = tuple[bytes, bytes, bytes]
+Call = tuple[bytes, bytes, bytes, bytes]
 """A connection as events hold it: the fields before the local address, that address where it is not
-the sensor's own, and the fields after the local port."""
+the sensor's own, the local port where it is a service's, and the fields after it."""
 
 _OPENS = [
     # What was opened, up to the target's pid, and the access asked for.
@@ -138,8 +139,8 @@ class RawWriter:
 
     def netconn(self, process: Process, call: Call, local_port: int, stamp: bytes) -> bytes:
         """It made or took a connection: `network`, or `networkv2` from newer servers."""
-        remote, local, more = call
-        port = varint(swap_port(local_port))
+        remote, local, port, more = call
+        port = port or varint(swap_port(local_port))
         if self._network_v2:
             body = (
                 remote + (local or bytes_field(10, _ip(process.sensor.ip))) + b"\x58" + port + more
@@ -153,14 +154,16 @@ class RawWriter:
         """What a `netconn` says of a connection, whoever makes it."""
         if self._network_v2:
             return self._call_v2(connection)
-        port = varint(swap_port(connection.port))
+        service = varint(swap_port(connection.port))
+        port = service if connection.outbound else varint(swap_port(self._ephemeral()))
         remote = varint(_ipv4(connection.address))
         body = b"\x10" + remote + b"\x28" + port
         body += b"\x30\x11" if connection.udp else b"\x30\x06"
         body += text_field(7, connection.host) if connection.host else b""
         body += b"\x40\x01" if connection.outbound else b"\x40\x00"
         body += self._proxy if connection.proxied else b"\x48\x00"
-        return body + b"\x68" + remote + b"\x70" + port, b"", b""
+        body += b"\x68" + remote + b"\x70" + port
+        return body, b"", b"" if connection.outbound else service, b""
 
     def _call_v2(self, connection: Connection) -> Call:
         body = int_field(1, 17 if connection.udp else 6)
@@ -169,13 +172,19 @@ class RawWriter:
         if connection.proxied:
             body += bytes_field(5, _ip("10.0.0.8")) + int_field(6, swap_port(3128))
             body += text_field(7, "proxy.internal")
-        body += bytes_field(8, _ip(connection.address)) + int_field(9, swap_port(connection.port))
+        port = connection.port if connection.outbound else self._ephemeral()
+        body += bytes_field(8, _ip(connection.address)) + int_field(9, swap_port(port))
         local = bytes_field(10, _ip("fe80::1")) if ":" in connection.address else b""
         more = b""
+        service = b"" if connection.outbound else varint(swap_port(connection.port))
         if self._ja3 and connection.port == 443 and not connection.udp:
             more = text_field(12, path_digest(connection.host)[:16].hex())
             more += text_field(13, path_digest(connection.address)[:16].hex())
-        return body, local, more
+        return body, local, service, more
+
+    def _ephemeral(self) -> int:
+        """The port of who calls."""
+        return 49152 + int(self._rng.random() * 16000)
 
     def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> bytes:
         """It opened a handle to another process of its endpoint."""
@@ -257,7 +266,7 @@ class RawWriter:
             names = b"".join((names, said[0], name, b"\x62", name[1:]))
         body = b"".join((
             b"\x0a\x20", binary.hex, b"\x10", size, b"\x18", size, names, said[1],
-            b"\xca\x01\x14d\x86\x15\x00", binary.sha256[:4], _IMAGE_TAIL,
+            _image_header(binary) if product.os == "Windows" else b"",
             b"\xd2\x01", varint(len(path)), path,
         ))  # fmt: skip
         if self._sha256:
@@ -265,7 +274,16 @@ class RawWriter:
         return b"".join((_SENSOR_HEADER, stamp, b"\x4a", varint(len(body)), body, sensor.env))
 
 
-_IMAGE_TAIL = bytes(8) + b"\xf0\x00\x22\x00"
+_MACHINES = {
+    True: (b"\xca\x01\x14d\x86\x06\x00", bytes(8) + b"\xf0\x00\x22\x00"),
+    False: (b"\xca\x01\x14L\x01\x05\x00", bytes(8) + b"\xe0\x00\x02\x01"),
+}
+
+
+def _image_header(binary: Binary) -> bytes:
+    """`ImageFileHeader`: a COFF header, which only files of Windows have."""
+    machine, tail = _MACHINES[binary.product.is_64bit]
+    return machine + binary.sha256[:4] + tail
 
 
 def _product_fields(product: Product) -> tuple[bytes, bytes]:

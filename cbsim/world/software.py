@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS
-from cbsim.world.vocabulary import MODULES, PROGRAMS, Program
+from cbsim.world.vocabulary import MALWARE, MODULES, PROGRAMS, Program
 
 __all__ = ["Binary", "Product", "Software"]
 
@@ -17,6 +17,10 @@ _OS_NAMES = {"windows": "Windows", "linux": "Linux", "osx": "Osx"}
 _LIBRARIES = {"windows": ".dll", "linux": ".so", "osx": ".dylib"}
 _PROGRAMS = {"windows": ".exe", "linux": "", "osx": ""}
 _PRODUCTS = 64
+_APPLE = "Developer ID Certification Authority"
+_AUTHORITIES = ("VeriSign Class 3 Code Signing 2010 CA", "Thawte Code Signing CA - G2",
+                "DigiCert SHA2 Assured ID Code Signing CA", "GlobalSign CodeSigning CA - G2",
+                "COMODO RSA Code Signing CA")  # fmt: skip
 _SIGNED: Sequence[float] = (90, 6, 1, 1, 2, 1, 1, 0.5)
 _UNSIGNED: Sequence[float] = (0, 1, 0, 0, 0, 0, 0, 0)
 
@@ -41,6 +45,7 @@ class Product:
     icon: bytes
     executable: bool
     """Programs rather than libraries."""
+    is_64bit: bool
     extension: str
 
     @property
@@ -51,7 +56,7 @@ class Product:
     @property
     def copyright(self) -> str:
         """Who made it."""
-        return f"© {self.company}. All rights reserved."
+        return f"© {self.company}. All rights reserved." if self.company else ""
 
 
 class Binary:
@@ -118,6 +123,14 @@ class Software:
         size, name = self._sizes[digest[50] << 2 | digest[51] & 3], f"{number}{product.extension}"
         return Binary(digest, product.folder + name, product.stem + name, product, size)
 
+    def malware(self, os: str, number: int) -> Binary:
+        """A program of nobody's for an operating system, by number: it is new, and unsigned."""
+        template = MALWARE[os]
+        name = blake2b(b"%b%d" % (self._salt, number), digest_size=4).hexdigest()
+        path, *commands = (one.replace("{h}", name) for one in (template.path, *template.commands))
+        program = replace(template, path=path, commands=tuple(commands))
+        return self._at(os, path, program.company, program.product, program)
+
     def _file(self, os: str, path: str) -> Binary:
         company = {"windows": "Microsoft Corporation", "osx": "Apple Inc."}.get(os, "")
         name = "Microsoft® Windows® Operating System" if os == "windows" else "System"
@@ -155,6 +168,15 @@ class Software:
         return _product(rng, odds, os, company, name, "", executable=True)
 
 
+def _issuer(os: str, company: str) -> str:
+    """Who vouches for what a company signs: the system's maker, or an authority that sells it."""
+    if os == "osx":
+        return "Apple Code Signing Certification Authority" if company == "Apple Inc." else _APPLE
+    if company == "Microsoft Corporation":
+        return "Microsoft Windows Production PCA 2011"
+    return _AUTHORITIES[len(company) % len(_AUTHORITIES)]
+
+
 def _product(
     rng: Random,
     odds: Sequence[float],
@@ -178,10 +200,12 @@ def _product(
         digsig=rng.choices(tuple(DIGSIG_RESULTS), odds)[0],
         comments=f"{name} component" if rng.random() < 0.12 else "",
         private_build=f"build {rng.randrange(10**4)}" if rng.random() < 0.08 else "",
-        issuer="Microsoft Windows Production PCA 2011" if rng.random() < 0.42 else "",
+        issuer=_issuer(os, company) if rng.random() < 0.42 else "",
         icon=b"\x89PNG\r\n\x1a\n" + rng.randbytes(rng.randrange(800, 6000))
         if rng.random() < 0.17
         else b"",
         executable=executable,
+        # What comes with the system is built for it; of the rest, many are not (captured: 2 in 5).
+        is_64bit=folder == "" or rng.random() < 0.55,
         extension=(_PROGRAMS if executable else _LIBRARIES)[os],
     )

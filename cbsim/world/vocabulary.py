@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FEEDS", "MODULES", "PROGRAMS", "WATCHLISTS", "Program", "Threat"]
+__all__ = ["FEEDS", "MALWARE", "MODULES", "PROGRAMS", "WATCHLISTS", "Program", "Threat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,19 @@ PROGRAMS: dict[str, tuple[Program, ...]] = {
                 ("xpcproxy com.apple.mdworker.shared",), ("/private/tmp/{h}.xpc",)),
     ),
 }  # fmt: skip
+
+MALWARE = {
+    "windows": Program(r"c:\users\public\{h}.exe", "", "Setup", "explorer.exe", False,
+                       (r'"C:\Users\Public\{h}.exe" /quiet',),
+                       (r"c:\users\{user}\documents\scan-{n}.docx.locked",
+                        r"c:\users\{user}\pictures\{h}.jpg.locked")),
+    "linux": Program("/tmp/.{h}", "", "Setup", "bash", False, ("/tmp/.{h} -d",),
+                     ("/home/{user}/documents/scan-{n}.odt.locked", "/srv/data/{h}.db.locked")),
+    "osx": Program("/private/tmp/.{h}", "", "Setup", "launchd", False, ("/private/tmp/.{h} -d",),
+                   ("/users/{user}/documents/scan-{n}.pages.locked",
+                    "/users/{user}/pictures/{h}.heic.locked")),
+}  # fmt: skip
+"""Ransomware, whose name is new each time: `{h}` in its path and its command line is the same."""
 
 MODULES: dict[str, tuple[str, ...]] = {
     "windows": tuple(

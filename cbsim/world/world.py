@@ -14,6 +14,7 @@ from cbsim.world.arrival import BinaryArrival
 from cbsim.world.arrivals import Arrivals
 from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, Maker, ManyMaker, each
 from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
+from cbsim.world.found import Found
 from cbsim.world.happening import Happening
 from cbsim.world.hits import HostHit, ProcessHit, Search, Synchronization, Teller
 from cbsim.world.population import Population
@@ -44,9 +45,11 @@ class World:
         self._population = Population(estate, rng, sha256=server.version.sha256)
         self._endpoints = Endpoints(estate, self._population, server.version, published, rng)
         self._arrivals = Arrivals(estate, rng)
-        self._teller = Teller(estate, server, Voice(server, rng), self._endpoints, rng)
+        self._teller = Teller(estate, server, Voice(server, rng), self._endpoints, rng,
+                              Found(rng))  # fmt: skip
         wait = server.latency
         self._process_hit, self._arrival = ProcessHit.steps(wait), BinaryArrival.steps(wait)
+        self._announcement = BinaryArrival.announcement(wait)
         self._host_hit, self._synchronization = HostHit.steps(), Synchronization.steps()
         self._searches = Search.steps(wait)
         self._agenda = Agenda(
@@ -128,7 +131,10 @@ class World:
     def infect(self, sensor: Sensor, files: int, now: int) -> None:
         """Let ransomware run on one endpoint: it starts, encrypts files, connects, stays."""
         endpoints, urgent = self._endpoints, self.urgent
-        process = self._population.spawn(sensor, self._arrivals.malware(), now, varint(now))
+        arrived = self._arrivals.malware(sensor)
+        # The sensor meets the file before it runs.
+        self._agenda.interrupt(self._announcement, BinaryArrival(self._teller, arrived, now), now)
+        process = self._population.spawn(sensor, arrived.binary, now, varint(now))
         self._start(process)
         if "ingress.event.filemod" in self._published:
             urgent.extend([partial(endpoints.filemod, process)] * files)
