@@ -64,6 +64,9 @@ def _through(count: int) -> float:
                     channel.basic_ack(method.delivery_tag, multiple=True)
             channel.basic_ack(0, multiple=True)
             connection.close()
+    if got < count / 2:
+        # On a busy machine the consumer came late: with more messages it is there for most.
+        return _through(2 * count)
     return (got - 1) / (ended - began)
 
 
