@@ -200,7 +200,7 @@ def told(stream: list[Message]) -> tuple[set[str], set[str], set[str]]:
     ],
 )
 def test_what_is_not_published_happens_all_the_same(mix: str, least: int) -> None:
-    stream = sent(parse(f"phases: [{{count: 3000, rate: max, mix: {{{mix}}}}}]"))
+    stream = sent(parse(f"phases: [{{count: 3000, rate: 500/s, mix: {{{mix}}}}}]"))
     processes, deeds = set(), 0
     for _, fields in readings(stream):
         for document in fields.get("docs", []):

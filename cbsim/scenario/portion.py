@@ -10,8 +10,9 @@ from operator import itemgetter
 
 from cbsim.errors import ScenarioError
 from cbsim.scenario.model import Scenario
+from cbsim.scenario.schedule import schedules
 from cbsim.scenario.shard import SHARDS, dealt
-from cbsim.scenario.stream import Batch, Setting, Stream, schedules
+from cbsim.scenario.stream import Batch, Setting, Stream
 from cbsim.wire.message import Message
 
 __all__ = ["Portion", "check", "merged"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice, repeat
+from itertools import repeat
 from random import Random
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, corpora_of, drawn_by
 from cbsim.scenario.export import Exporter
 from cbsim.scenario.mix import Mix, weights
-from cbsim.scenario.model import Injection, Phase, RateModel, Scenario
+from cbsim.scenario.model import Injection, Phase, Scenario
+from cbsim.scenario.schedule import Schedule, batches, end, schedules
 from cbsim.scenario.shard import WHOLE, Shard
 from cbsim.wire.clock import TICKS, filetime
 from cbsim.wire.message import Message
@@ -22,32 +23,16 @@ from cbsim.world.estate import Estate, EstateSize
 from cbsim.world.server import Latency, Server
 from cbsim.world.world import World
 
-__all__ = [
-    "FIXED_START",
-    "Batch",
-    "Schedule",
-    "Setting",
-    "Stream",
-    "Timed",
-    "messages",
-    "profile",
-    "schedules",
-]
+__all__ = ["FIXED_START", "Batch", "Setting", "Stream", "Timed", "messages"]
 
 FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the clock inside messages starts if the sink is no broker."""
 
-_BATCH = 2048
-_SPAN = 0.01
-"""Seconds of a schedule that a batch spans at most: making one must not make the next late."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 Timed = tuple[float | None, Message, str, str]
 """Seconds after the start at which it is due (None: at once), message, name, phase."""
 
-
-Schedule = Iterator[list[float]]
-"""When a phase's messages are due, seconds after it began, so many for each shard at a time."""
 
 Maker = Callable[[list[int]], tuple[list[Message], list[str], Sequence[int]]]
 """Of moments (FILETIME): messages, their names, and for each the place of its moment."""
@@ -153,7 +138,7 @@ class Stream:
         began, due = self._began, self._due
         make = self._maker(number)
         pending = sorted(self._injected(phase), key=lambda injection: injection.at)
-        unpaced, ends = phase.rate == rates.MAX, _end(phase)
+        unpaced, ends = phase.rate == rates.MAX, end(phase)
         # A phase lasts as long as it says, even if its last message comes before its end.
         self._began, self._due = began + (ends or 0.0), due + (ends or 0.0)
         for block in self._schedule[number]:
@@ -161,7 +146,7 @@ class Stream:
                 self._began = began + block[-1]
                 # Nobody knows when a phase at `max` ends: the schedule waits for it.
                 self._due = due if unpaced else due + block[-1]
-            for ats in _batches(block, self._shard, unpaced=unpaced):
+            for ats in batches(block, self._shard, unpaced=unpaced):
                 while ats:
                     while pending and pending[0].at <= ats[0]:
                         moment = self._origin + int((began + ats[0]) * TICKS)
@@ -201,52 +186,6 @@ class Stream:
         return lambda moments: export(mix.take(moments), moments)
 
 
-def schedules(scenario: Scenario, shards: int = 1) -> list[Schedule]:
-    """The schedule of each phase, for so many shards that take a moment each in turn."""
-    return [
-        _blocks(phase, f"{scenario.seed}:rate:{number}", _most(phase, shards) * shards)
-        for number, phase in enumerate(scenario.phases)
-    ]
-
-
-def _most(phase: Phase, shards: int) -> int:
-    """How many of a shard's moments are worked out at a time."""
-    if shards == 1 or not isinstance(phase.rate, RateModel):
-        return _BATCH
-    # A second of what changes: where it is slow, so many would take long.
-    return max(1, min(_BATCH, int(phase.usual / shards)))
-
-
-def _blocks(phase: Phase, seed: str, size: int) -> Schedule:
-    schedule = islice(profile(phase)(Random(seed)), phase.count)
-    ends = _end(phase)
-    while ats := [*islice(schedule, size)]:
-        over = ends is not None and ats[-1] >= ends
-        if over:
-            del ats[bisect_left(ats, ends or 0.0) :]
-        if ats:
-            yield ats
-        if over:
-            return
-
-
-def _end(phase: Phase) -> float | None:
-    """When the schedule of a phase is over; one at `max` ends by the wall's clock."""
-    return None if phase.rate == rates.MAX else phase.duration
-
-
-def _batches(block: list[float], shard: Shard, *, unpaced: bool) -> Iterator[list[float]]:
-    """A shard's moments of a block by the batch: as many as the whole run's batches would have."""
-    ats = shard.slice(block)
-    # The first ones differ, so that shards of one process do not make theirs at the same time.
-    spans = shard.number + 1
-    while ats:
-        cut = len(ats) if unpaced else bisect_right(ats, ats[0] + _SPAN * spans)
-        yield ats[:cut]
-        del ats[:cut]
-        spans = shard.of
-
-
 def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:
     """Batches up to so many messages; how many are left is counted down."""
     for batch in batches:
@@ -258,27 +197,6 @@ def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:
                 batch = Batch(batch.phase, dues, batch.messages[:count], batch.names[:count])
             left[0] = count - len(batch.messages)
         yield batch
-
-
-def profile(phase: Phase) -> rates.Profile:
-    """When the messages of a phase are due."""
-    rate = phase.rate
-    if rate == rates.MAX:
-        return rates.constant(phase.usual)
-    if not isinstance(rate, RateModel):
-        assert isinstance(rate, float | int)
-        return rates.constant(rate)
-    if rate.poisson is not None:
-        return rates.poisson(rate.poisson)
-    if rate.ramp is not None:
-        length = phase.duration or 60.0
-        return rates.varying(rates.ramp(rate.ramp.start, rate.ramp.end, length))
-    if rate.sine is not None:
-        return rates.varying(rates.sine(rate.sine.mean, rate.sine.amplitude, rate.sine.period))
-    if rate.burst is not None:
-        it = rate.burst
-        return rates.varying(rates.burst(it.base, it.peak, it.every, it.length))
-    return rates.varying(rates.steps([(step.length, step.rate) for step in rate.steps or ()]))
 
 
 def _check(scenario: Scenario, estate: Estate) -> None:

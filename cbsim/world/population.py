@@ -75,8 +75,11 @@ class Population:
         self.live.append(process)
         if process.sensor.os == "windows":
             self.windows.append(process)
-        if not self.active or (self.windows and not self.active_windows):
-            self.turn()
+        # Who was active when the turn began stays so: some of what they do is told of later in it.
+        if not self.active:
+            self.active[:] = [process] * ACTIVE
+        if self.windows and not self.active_windows:
+            self.active_windows[:] = [process] * ACTIVE
         if len(self.live) > self._limit:
             self._forget(self._limit // 8 or 1)
 
