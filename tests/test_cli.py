@@ -237,6 +237,22 @@ def test_generate_in_each_format() -> None:
     assert "utf8_regpath" in cbsim("generate", "ingress.event.regmod", "--format", "text").stdout
 
 
+def test_a_raw_event_is_shown_for_a_person() -> None:
+    made = cbsim("generate", "ingress.event.netconn", "--format", "json").stdout
+    shown = json.loads(made)
+    assert re.fullmatch(r"2024-01-01T00:00:\d\d\.\d{7}Z", shown["header"]["timestamp"])
+    assert re.fullmatch(r"[0-9a-f]{32}", shown["header"]["process_md5"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+\.\d+", shown["network"]["remoteIpAddress"])
+    assert shown["network"]["port"] == 80
+    assert "." in shown["network"]["utf8_netpath"]
+    line = cbsim("generate", "ingress.event.netconn", "--format", "text").stdout
+    assert shown["network"]["remoteIpAddress"] in line
+    module = json.loads(cbsim("generate", "ingress.event.module", "--format", "json").stdout)
+    assert re.fullmatch(r"[0-9A-F]{32}", module["module"]["md5"])
+    mapped = cbsim("generate", "ingress.event.netconn", "--format", "protojson").stdout
+    assert cbsim("validate", "-", input=mapped).stdout == "1 messages: 1 valid, 0 invalid\n"
+
+
 def test_events_shows_the_catalog() -> None:
     shown = cbsim("events", env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"}).stdout
     assert "alert.watchlist.hit.query.binary" in shown
