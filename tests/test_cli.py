@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -51,7 +50,9 @@ def test_sigint_ends_with_the_summary(broker: str) -> None:
     process = subprocess.Popen(
         [*CBSIM, "run", "soak", "--broker", broker], stderr=subprocess.PIPE, text=True
     )
-    time.sleep(4)
+    assert process.stderr is not None
+    while " sent, " not in process.stderr.readline():
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
