@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -51,7 +50,9 @@ def test_sigint_ends_with_the_summary(broker: str) -> None:
     process = subprocess.Popen(
         [*CBSIM, "run", "soak", "--broker", broker], stderr=subprocess.PIPE, text=True
     )
-    time.sleep(4)
+    assert process.stderr is not None
+    while " sent, " not in process.stderr.readline():
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
@@ -235,6 +236,22 @@ def test_generate_in_each_format() -> None:
     lines = cbsim("generate", "ingress.event.netconn", "--count", "3").stdout.splitlines()
     assert [json.loads(line)["routing_key"] for line in lines] == ["ingress.event.netconn"] * 3
     assert "utf8_regpath" in cbsim("generate", "ingress.event.regmod", "--format", "text").stdout
+
+
+def test_a_raw_event_is_shown_for_a_person() -> None:
+    made = cbsim("generate", "ingress.event.netconn", "--format", "json").stdout
+    shown = json.loads(made)
+    assert re.fullmatch(r"2024-01-01T00:00:\d\d\.\d{7}Z", shown["header"]["timestamp"])
+    assert re.fullmatch(r"[0-9a-f]{32}", shown["header"]["process_md5"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+\.\d+", shown["network"]["remoteIpAddress"])
+    assert shown["network"]["port"] in (53, 80, 443)
+    assert "." in shown["network"]["utf8_netpath"]
+    line = cbsim("generate", "ingress.event.netconn", "--format", "text").stdout
+    assert shown["network"]["remoteIpAddress"] in line
+    module = json.loads(cbsim("generate", "ingress.event.module", "--format", "json").stdout)
+    assert re.fullmatch(r"[0-9A-F]{32}", module["module"]["md5"])
+    mapped = cbsim("generate", "ingress.event.netconn", "--format", "protojson").stdout
+    assert cbsim("validate", "-", input=mapped).stdout == "1 messages: 1 valid, 0 invalid\n"
 
 
 def test_events_shows_the_catalog() -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
@@ -111,6 +112,83 @@ def test_a_replay_brings_its_own_broker(run: Path) -> None:
     events = [one for one in recorded(run / "recording") if one.exchange == "api.events"]
     # The first may have been published before the queue was bound.
     assert not Counter(one.body for one in events[300:]) - got
+
+
+def test_times_of_a_tap_are_kept(run: Path, tmp_path: Path) -> None:
+    """A consumer knows when it received a message, not when it was sent."""
+    recording = tmp_path / "tap.ndjson"
+    messages = [*recorded(run / "recording")][:50]
+    tapped = [as_line(one._replace(moment=0), 1e9 + at * 0.05) for at, one in enumerate(messages)]
+    recording.write_bytes(b"".join(tapped))
+    for speed, low, high in (("2x", 1.2, 10.0), ("max", 0.0, 1.2)):
+        spent = replayed(recording, speed)
+        assert low <= spent <= high, "but for the time that it takes to start"
+
+
+def replayed(recording: Path, speed: str) -> float:
+    """Seconds between the first message and the last, in the ledger of a replay."""
+    ledger = recording.with_suffix(f".{speed}")
+    done = cbsim("replay", recording, "--sink", "null", "--speed", speed, "--ledger", ledger)
+    assert (done.returncode, b"has a time" in done.stderr) == (0, False)
+    with closing(sqlite3.connect(ledger)) as database:
+        query = "select max(published) - min(published) from entry"
+        (seconds,) = database.execute(query).fetchone()
+    return float(seconds)
+
+
+def test_a_recording_without_times_says_so(run: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "bare.ndjson"
+    messages = [*recorded(run / "recording")][:50]
+    recording.write_bytes(b"".join(as_line(one._replace(moment=0)) for one in messages))
+    done = cbsim("replay", recording, "--sink", "null")
+    assert done.returncode == 0
+    assert done.stderr == (
+        b"nothing in the recording has a time: it went at once\n50 sent, 50 confirmed\n"
+    )
+    done = cbsim("replay", recording, "--sink", "null", "--speed", "max")
+    assert done.stderr == b"50 sent, 50 confirmed\n"
+
+
+def test_each_line_of_a_tap_is_there_at_once(broker: str, tmp_path: Path) -> None:
+    """A burst, then silence, then SIGKILL: nothing is lost."""
+    out, exchange = tmp_path / "tap.ndjson", "api.events"
+    out.write_bytes(b"precious")
+    away = cbsim("tap", "--broker", f"amqp://127.0.0.1:{free_port()}", "--out", out)
+    assert away.returncode == 1
+    assert out.read_bytes() == b"precious", "untouched by a broker that is away"
+    key = f"test.{uuid.uuid4()}"
+    tap = subprocess.Popen(
+        [*CBSIM, "tap", "--broker", broker, "--out", str(out), "--bind", key],
+        stderr=subprocess.PIPE,
+    )
+    assert tap.stderr is not None
+    assert b"subscribed" in tap.stderr.readline()
+    with closing(connect(broker)) as connection:
+        channel = connection.channel()
+        channel.exchange_declare(exchange, "topic", durable=True)
+        for number in range(5):
+            channel.basic_publish(exchange, key, b"%d" % number)
+    eventually(lambda: out.read_bytes().count(b"\n") == 5)
+    tap.kill()
+    tap.communicate()
+    assert [one.body for one in recorded(out)] == [b"%d" % number for number in range(5)]
+
+
+def test_a_tap_on_a_full_disk(broker: str) -> None:
+    key = f"test.{uuid.uuid4()}"
+    tap = subprocess.Popen(
+        [*CBSIM, "tap", "--broker", broker, "--out", "/dev/full", "--bind", key],
+        stderr=subprocess.PIPE,
+    )
+    assert tap.stderr is not None
+    assert b"subscribed" in tap.stderr.readline()
+    with closing(connect(broker)) as connection:
+        connection.channel().basic_publish("api.events", key, b"1")
+    _, said = tap.communicate(timeout=30)
+    assert (tap.returncode, said) == (
+        1,
+        b"cbsim: cannot write /dev/full: No space left on device\n",
+    )
 
 
 def test_times_are_kept(run: Path) -> None:

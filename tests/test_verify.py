@@ -27,6 +27,7 @@ from cbsim.bus.sink import NullSink
 from cbsim.catalog import name_of
 from cbsim.checks import Comparison, Ledger, LedgerSink, Record, compare, decode, records
 from cbsim.errors import CbsimError
+from cbsim.report.legible import legible
 from cbsim.scenario.loader import parse
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.reading import read
@@ -154,6 +155,9 @@ def test_bodies_and_content(tmp_path: Path, ledger: Ledger, stream: list[Message
     decoded = [Record("d", n, fields=reading.fields) for n, message in enumerate(stream)
                for reading in read(message)]  # fmt: skip
     assert compare(ledger, decoded).whole
+    texts = [one.fields or {} for one in decoded]
+    shown = [Record("d", 1, fields=legible(one) if "header" in one else one) for one in texts]
+    assert compare(ledger, shown).whole, "as `cbsim subscribe --format json` has it"
 
 
 def forwarded(message: Message) -> list[dict[str, Any]]:

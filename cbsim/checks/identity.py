@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from cbsim.catalog import name_of_event
 from cbsim.errors import CatalogError, WireError
 from cbsim.wire import bundle
+from cbsim.wire.clock import parse_iso_time
 from cbsim.wire.identity import process_key
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
@@ -140,4 +141,9 @@ def _whole(value: object) -> int:
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]
     except (TypeError, ValueError):
+        pass
+    try:
+        # `cbsim subscribe --format json` shows a FILETIME so.
+        return parse_iso_time(value) if isinstance(value, str) else 0
+    except WireError:
         return 0

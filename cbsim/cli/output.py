@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import orjson
 
 from cbsim.bus.sink import as_line
+from cbsim.report.legible import legible
 from cbsim.wire.bundle import join
 from cbsim.wire.message import JSON_TYPE, Message
-from cbsim.wire.reading import read
+from cbsim.wire.reading import Reading, read
 
 __all__ = ["FORMATS", "writer"]
 
-FORMATS = ("ndjson", "json", "protobuf", "text")
+FORMATS = ("ndjson", "json", "text", "protobuf", "protojson")
 
 
 def writer(form: str) -> Callable[[Message], None]:
-    """Writes a message: `ndjson` as our envelope, `json` decoded and indented, `protobuf` as a run
-    of length-prefixed events, `text` as a line for a person.
+    """Writes a message: `ndjson` as our envelope, `json` decoded and indented for a person, `text`
+    as a line for one, `protobuf` as a run of length-prefixed events, `protojson` as protobuf's own
+    JSON mapping has it, which `cbsim validate` takes.
     """
-    write = {"ndjson": as_line, "json": _json, "protobuf": _protobuf, "text": _text}[form]
+    write = {
+        "ndjson": as_line,
+        "json": _json,
+        "text": _text,
+        "protobuf": _protobuf,
+        "protojson": _protojson,
+    }[form]
 
     def out(message: Message) -> None:
         sys.stdout.buffer.write(write(message))
@@ -32,10 +40,22 @@ def writer(form: str) -> Callable[[Message], None]:
 
 
 def _json(message: Message) -> bytes:
-    shown = b""
+    return b"".join(map(_indented, _shown(message)))
+
+
+def _protojson(message: Message) -> bytes:
+    return b"".join(map(_indented, read(message)))
+
+
+def _indented(reading: Reading) -> bytes:
+    return orjson.dumps(reading.fields, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _shown(message: Message) -> Iterator[Reading]:
+    """What a message carries, for a person."""
     for reading in read(message):
-        shown += orjson.dumps(reading.fields, option=orjson.OPT_INDENT_2) + b"\n"
-    return shown
+        is_event = message.content_type != JSON_TYPE
+        yield reading._replace(fields=legible(reading.fields)) if is_event else reading
 
 
 def _protobuf(message: Message) -> bytes:
@@ -46,11 +66,12 @@ def _protobuf(message: Message) -> bytes:
 
 def _text(message: Message) -> bytes:
     lines = []
-    for reading in read(message):
+    for reading in _shown(message):
         key = reading.routing_key or f"bundle of sensor {message.headers.get('sensorId', '?')}"
-        fields = {
-            name: one for name, one in reading.fields.items() if name not in ("env", "strings")
-        }
+        # What happened comes first: where it happened is much the same for many events.
+        last = {name: one for name, one in reading.fields.items() if name in ("strings", "header")}
+        fields = {name: one for name, one in reading.fields.items() if name not in ("env", *last)}
+        fields |= {name: last[name] for name in ("strings", "header") if name in last}
         said = orjson.dumps(fields).decode()
         lines.append(f"{key:<40} {said if len(said) <= 400 else said[:397] + '...'}\n")
     return "".join(lines).encode()

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+import orjson
 
 from cbsim.bus.recording import recorded
 from cbsim.bus.topology import Topology
@@ -42,9 +43,10 @@ def command(
 ) -> None:
     """Publish RECORDING again: NDJSON as `--sink ndjson:` writes it, or a folder of captures.
 
-    A folder holds one subfolder a routing key; its messages have no times and go at once. What a
-    run broke on purpose is known as such by its recording, and so by the ledger. Ctrl-C ends the
-    replay cleanly.
+    Messages go at the times of their recording: those of the run that wrote it, or else when `cbsim
+    tap` received them. A folder holds one subfolder a routing key; its messages have no times and
+    go at once. What a run broke on purpose is known as such by its recording, and so by the ledger.
+    Ctrl-C ends the replay cleanly.
     """
     factor = _factor(speed)
     if not recording.exists():
@@ -58,7 +60,7 @@ def command(
         interrupted = False
         try:
             try:
-                for batch in _due(recorded(recording), factor):
+                for batch in _due(_timed(recording), factor):
                     into.publish_many(batch)
             except KeyboardInterrupt:
                 interrupted = True
@@ -73,15 +75,37 @@ def command(
     refused(sent, confirmed)
 
 
-def _due(messages: Iterator[Message], factor: float | None) -> Iterator[list[Message]]:
+def _timed(recording: Path) -> Iterator[tuple[Message, float, float]]:
+    """The messages, each with the moment of its run and when it was received; 0 for no time."""
+    if not recording.is_file():
+        # Of a pipe there is no reading twice.
+        yield from ((message, message.timestamp, 0.0) for message in recorded(recording))
+        return
+    with recording.open("rb") as file:
+        lines = (line for line in file if line.strip())
+        for message, line in zip(recorded(recording), lines, strict=False):
+            moment = message.timestamp
+            received = 0.0 if moment else orjson.loads(line).get("received")
+            yield message, moment, received if isinstance(received, int | float) else 0.0
+
+
+def _due(
+    messages: Iterator[tuple[Message, float, float]], factor: float | None
+) -> Iterator[list[Message]]:
     """Messages as they come due, several at once where they are; all before one that is faulty."""
     first, began, failed = None, time.monotonic(), None
+    by_receipt = False
     batch: list[Message] = []
+    count = 0
     try:
-        for message in messages:
-            if factor is not None and message.timestamp:
-                first = message.timestamp if first is None else first
-                ahead = (message.timestamp - first) / factor - (time.monotonic() - began)
+        for count, (message, moment, received) in enumerate(messages, 1):  # noqa: B007 - used below
+            if first is None:
+                # One clock for all: a scenario's may be years from that of a tap.
+                by_receipt = not moment
+            at = received if by_receipt else moment
+            if factor is not None and at:
+                first = at if first is None else first
+                ahead = (at - first) / factor - (time.monotonic() - began)
                 if ahead > 0:
                     if batch:
                         yield batch
@@ -95,6 +119,8 @@ def _due(messages: Iterator[Message], factor: float | None) -> Iterator[list[Mes
         failed = error
     if batch:
         yield batch
+    if factor is not None and first is None and count > 1:
+        click.echo("nothing in the recording has a time: it went at once", err=True)
     if failed is not None:
         raise failed
 

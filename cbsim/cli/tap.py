@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -16,8 +19,6 @@ from cbsim.cli.options import broker_options, broker_url, tls_of
 from cbsim.errors import CbsimError
 
 __all__ = ["command"]
-
-_FLUSH = 0.25
 
 
 @click.command("tap", short_help="Record everything on the bus, with receive times.")
@@ -41,27 +42,50 @@ def command(
     """Write what arrives to FILE, a line a message: what `--sink ndjson:` writes, and `received`.
 
     `cbsim verify` compares it with a ledger, `cbsim replay` publishes it again. It says on
-    standard error when it is subscribed; Ctrl-C ends it cleanly.
+    standard error when it is subscribed, and touches FILE then; each line is in it at once. Ctrl-C
+    ends it cleanly.
     """
     url, tls = broker_url(broker), tls_of(ca_file, client_cert, client_key)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    written, flushed = 0, time.monotonic()
-    try:
-        with sys.stdout.buffer if out == "-" else Path(out).open("wb") as file:
-            try:
-                for message in subscribe(url, keys or ("#",), tls, idle=idle, passive=passive):
-                    if message is None:
-                        click.echo(f"subscribed to {redacted(url)}", err=True)
-                        continue
-                    file.write(as_line(message, time.time()))
-                    written += 1
-                    if written == count:
-                        break
-                    if time.monotonic() - flushed > _FLUSH:
-                        file.flush()
-                        flushed = time.monotonic()
-            except KeyboardInterrupt:
-                pass
-    except OSError as error:
-        raise CbsimError(f"cannot write {out}: {error.strerror}") from None
+    written = 0
+    with ExitStack() as stack, suppress(KeyboardInterrupt):
+        for message in subscribe(url, keys or ("#",), tls, idle=idle, passive=passive):
+            if message is None:
+                # Not before: what stands in the file is worth more than a broker that is away.
+                file = stack.enter_context(_opened(out))
+                click.echo(f"subscribed to {redacted(url)}", err=True)
+                continue
+            line = as_line(message, time.time())
+            with _sentences(out):
+                # Nobody knows whether another one comes.
+                file.write(line)
+                file.flush()
+            written += 1
+            if written == count:
+                break
     click.echo(f"{written:,} messages", err=True)
+
+
+@contextmanager
+def _opened(out: str) -> Iterator[IO[bytes]]:
+    if out == "-":
+        yield sys.stdout.buffer
+        return
+    with _sentences(out):
+        file = Path(out).open("wb")  # noqa: SIM115 - closed below
+    try:
+        yield file
+    finally:
+        # What could not be written was told already.
+        with suppress(OSError):
+            file.close()
+
+
+@contextmanager
+def _sentences(out: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CbsimError(f"cannot write {out}: {error.strerror or error}") from None

@@ -12,6 +12,7 @@ __all__ = [
     "TICKS",
     "display_time",
     "epoch_seconds",
+    "exact_time",
     "filetime",
     "from_epoch_seconds",
     "from_filetime",
@@ -56,6 +57,11 @@ def from_epoch_seconds(seconds: float) -> int:
 def iso_time(ticks: int) -> str:
     """ISO 8601 with milliseconds: `2014-08-08T15:15:42.193Z`."""
     return iso_bytes(ticks).decode()
+
+
+def exact_time(ticks: int) -> str:
+    """ISO 8601 to the tick, which `parse_iso_time` reads: `2014-08-08T15:15:42.1934567Z`."""
+    return f"{from_filetime(ticks):%Y-%m-%dT%H:%M:%S}.{ticks % TICKS:07d}Z"
 
 
 def iso_bytes(ticks: int) -> bytes:
