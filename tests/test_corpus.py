@@ -97,9 +97,16 @@ def test_a_live_consumer_gets_corner_cases(broker: str, tmp_path: Path) -> None:
         taken = queue.expect(200, timeout=20)
         # A robust consumer drops what is broken; one that passes it on does no wrong either.
         query = "select hex(digest) from entry where broken is not null"
-        digests = {row[0] for row in server.ledger.database.execute(query)}
-        assert digests
-        sound = [one for one in taken if digest(one.body).hex().upper() not in digests]
+        broken = Counter(row[0] for row in server.ledger.database.execute(query))
+        assert broken
+        # A body under a wrong content type may be that of a sound message, too.
+        sound = []
+        for one in taken:
+            which = digest(one.body).hex().upper()
+            if broken[which]:
+                broken[which] -= 1
+            else:
+                sound.append(one)
         assert len(sound) < 200
         server.assert_consumed(sound)
         server.assert_consumed(taken)

@@ -251,7 +251,7 @@ def _value(domain: Domain, shapes: set[Shape], dialect: Dialect) -> Schema:
     out |= _string(domain, shapes, alone=types == ["string"])
     if Shape.ARRAY in shapes and domain.kind is not Kind.DOCUMENTS:
         out["items"] = _items(domain)
-    if dialect is Dialect.DOCUMENTED and domain.kind is Kind.DOCUMENTS:
+    if domain.kind is Kind.DOCUMENTS:
         out["minItems"] = 1
     if shapes & {Shape.OBJECT, Shape.TEXTS} and domain.entries:
         out |= _entries(domain, lenient=Shape.TEXTS in shapes)

@@ -179,12 +179,12 @@ def _docs(docs: object) -> tuple[int, int]:
     if docs is None:
         return _FREE.least_docs, _FREE.most_docs
     if isinstance(docs, tuple) and len(docs) == 2:
-        least = whole("docs", docs[0], 0, _DOCS_LIMIT)
-        most = whole("docs", docs[1], 0, _DOCS_LIMIT)
+        least = whole("docs", docs[0], 1, _DOCS_LIMIT)
+        most = whole("docs", docs[1], 1, _DOCS_LIMIT)
         if least <= most:
             return least, most
     elif isinstance(docs, int):
-        number = whole("docs", docs, 0, _DOCS_LIMIT)
+        number = whole("docs", docs, 1, _DOCS_LIMIT)
         return number, number
     raise StrategyError(
         f"docs={docs!r}: expected how many, or (least, most), up to {_DOCS_LIMIT}, such as (1, 5)"

@@ -30,7 +30,7 @@ class Given:
     ioc_type: SearchStrategy[str] | None = None
     watchlist_id: SearchStrategy[int] = value.ID
     feed_id: SearchStrategy[int] = value.ID
-    least_docs: int = 0
+    least_docs: int = 1
     most_docs: int = 3
     docs_given: bool = False
 

@@ -27,7 +27,6 @@ from cbsim.strategies.argument import (
 from cbsim.strategies.cast import Cast
 from cbsim.strategies.event import event, event_names, plans
 from cbsim.strategies.form import JsonObject
-from cbsim.strategies.notification import able
 from cbsim.strategies.value import Draw
 from cbsim.wire import bundle as runs
 from cbsim.wire.message import (
@@ -62,9 +61,7 @@ def message(
     version, wanted = _wanted(names, server)
     spoken, fixed = dialect_of(dialect), given(sensor_id=sensor_id, docs=docs)
     for name in wanted:
-        if name in NOTIFICATIONS:
-            able(form.plan(name, version, spoken), fixed)
-        else:
+        if name not in NOTIFICATIONS:
             plans(name, version)
 
     which = st.sampled_from(wanted)

@@ -64,8 +64,6 @@ class Plan:
     """What it is a hit of: `process`, `binary`, `host`, or anything else."""
     kinds: tuple[str, ...]
     """The types of its indicator."""
-    least_docs: int
-    """The tables promise one document or more."""
     single: bool
     """Whether it names one process or binary, and all its documents are of that."""
     swells: SearchStrategy[str | None]
@@ -75,6 +73,8 @@ class Plan:
 _UNKNOWN = value.choice((False, False, False, True))
 _LENGTH = value.choice((1, 0, 2, 3))
 _FAMILY = value.choice((1, 2, 3))
+_ROLES = {"process": ("process", "parent"), "binary": ("endpoint", "binary")}
+"""Whom a document of that kind speaks of."""
 
 _ENDPOINT: dict[str, Source] = {
     "sensor_id": lambda cast: cast.endpoint.sensor_id,
@@ -151,7 +151,6 @@ def plan(name: str, version: ServerVersion, dialect: str) -> Plan:
     )
     growing: list[str | None] = [slot.name for slot in (*forms[0], *documents) if _may_grow(slot)]
     growing[:0] = ["docs"] * (len(growing) // 3) if documents else []
-    tables = dialect == Dialect.DOCUMENTED and notification.section is not None
     kinds = [one.domain.choices for one in notification.forms[0].fields if one.name == "ioc_type"]
     return Plan(
         notification,
@@ -160,7 +159,6 @@ def plan(name: str, version: ServerVersion, dialect: str) -> Plan:
         documents,
         notification.name.rpartition(".")[2],
         kinds[0] if kinds else (),
-        1 if tables else 0,
         any(slot.name in ("process_id", "md5") for slot in forms[0]),
         value.choice([None] * (9 + 5 * len(growing)) + growing),
     )
@@ -233,14 +231,18 @@ def notification(draw: Draw, plan: Plan, given: Given, cast: Cast | None = None)
         slots = plan.forms[draw(_numbers(0, len(plan.forms) - 1))]
     if not plan.documents:
         return fields_of(cast, slots, swells)
+    if plan.single:
+        # Drawn by all documents alike, so that one can be taken out by whoever shrinks them.
+        for role in _ROLES[plan.about]:
+            getattr(cast, role)
     documents = []
-    for number in range(draw(_numbers(max(given.least_docs, plan.least_docs), given.most_docs))):
+    for number in range(draw(_numbers(given.least_docs, given.most_docs))):
         # What the message itself says is said of its first document.
         one = cast if number == 0 else Cast(draw, given, plan.version)
         if number and plan.single:
             one.share(cast)
         documents.append(fields_of(one, plan.documents, swells))
-    if swells == "docs" and documents and not given.docs_given and given.md5 is None:
+    if swells == "docs" and not given.docs_given and given.md5 is None:
         documents = [*_multiplied(documents[0], cast, plan)]
     cast.ids = tuple(str(one.get("unique_id") or one.get("md5")) for one in documents[:3])
     fields = fields_of(cast, slots, swells)

@@ -170,8 +170,11 @@ def _wrong_type(sound: _Sound) -> Malformed:
 
 def _missing(sound: _Sound) -> Malformed:
     at, holder, field = _chosen(sound, lambda field: _required(field, sound))
-    del holder[field.name]
-    detail = f"{field.name} is left out"
+    if field.domain.kind is Kind.DOCUMENTS and sound.draw(value.BOOLEAN):
+        holder[field.name], detail = [], f"{field.name} holds nothing"
+    else:
+        del holder[field.name]
+        detail = f"{field.name} is left out"
     return _with(sound, Fault.MISSING_FIELD, _json(sound.fields), detail, f"{at}/{field.name}")
 
 

@@ -19,11 +19,11 @@ from cbsim.strategies.argument import (
     matching,
     server_of,
 )
-from cbsim.strategies.cast import Cast, Given
+from cbsim.strategies.cast import Cast
 from cbsim.strategies.form import JsonObject
 from cbsim.strategies.value import Draw
 
-__all__ = ["CONSTRAINTS", "able", "binary_document", "declared", "notification", "process_document"]
+__all__ = ["CONSTRAINTS", "binary_document", "declared", "notification", "process_document"]
 
 CONSTRAINTS = ("sensor_id", "hostname", "md5", "ioc_type", "watchlist_id", "feed_id", "docs")
 """The arguments that fix a part of a message, where the message has that part."""
@@ -48,7 +48,7 @@ def notification(
     version, spoken = server_of(server), dialect_of(dialect)
     wanted = matching(names, _NAMES, version)
     fixed = given(sensor_id=sensor_id, docs=docs)
-    plans = [able(form.plan(name, version, spoken), fixed) for name in wanted]
+    plans = [form.plan(name, version, spoken) for name in wanted]
 
     which = st.integers(0, len(plans) - 1)
 
@@ -93,22 +93,12 @@ def binary_document(
 def declared(name: str, *, server: str, dialect: str, **fixed: Any) -> SearchStrategy[JsonObject]:
     """One notification of the catalog; `notifications.py` names each."""
     version = server_of(server, NOTIFICATIONS[name])
-    parts = given(**fixed)
-    plan = able(form.plan(name, version, dialect_of(dialect)), parts)
+    plan, parts = form.plan(name, version, dialect_of(dialect)), given(**fixed)
 
     def draw_one(draw: Draw) -> JsonObject:
         return form.notification(draw, plan, parts)
 
     return drawn(name.replace(".", "_"), draw_one, server=server, dialect=dialect, **fixed)
-
-
-def able(plan: form.Plan, fixed: Given) -> form.Plan:
-    """The plan, unless it cannot have as few documents as asked; raises StrategyError."""
-    if fixed.most_docs < plan.least_docs and plan.documents:
-        raise StrategyError(
-            f"docs={fixed.most_docs}: a documented {plan.notification.name} has one or more"
-        )
-    return plan
 
 
 def _document(
