@@ -59,7 +59,8 @@ def test_tables_are_the_specifications(shared: Path) -> None:
 def test_every_captured_field_is_declared_with_its_shape(shared: Path) -> None:
     facts = json.loads((shared / "wire" / "presence.json").read_text())["json"]
     kinds = {
-        "string": {Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, Shape.DISPLAY},
+        "string": {Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, Shape.DISPLAY,
+                   Shape.SECONDS, Shape.TRIMMED, Shape.MICROS},
         "number": {Shape.NUMBER}, "integer": {Shape.INTEGER, Shape.NUMBER},
         "boolean": {Shape.BOOLEAN}, "object": {Shape.OBJECT, Shape.TEXTS},
         "array": {Shape.ARRAY}, "null": {Shape.NULL},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, Shape, name_of, names
+from cbsim.catalog import NOTIFICATIONS, Dialect, Kind, ServerVersion, Shape, name_of, names
 from cbsim.scenario.loader import load, parse, shipped
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.address import swap_port
 from cbsim.wire.bundle import members, split
+from cbsim.wire.clock import parse_iso_time
 from cbsim.wire.event import decode
 from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
@@ -73,6 +75,7 @@ JSON_TYPES = {
     Shape.STRING: str, Shape.INTEGER: int, Shape.NUMBER: (int, float), Shape.BOOLEAN: bool,
     Shape.OBJECT: dict, Shape.TEXTS: dict, Shape.ARRAY: list, Shape.NULL: type(None),
     Shape.DIGITS: str, Shape.TRUTH: str, Shape.JSON: str, Shape.DISPLAY: str,
+    Shape.SECONDS: str, Shape.TRIMMED: str, Shape.MICROS: str,
 }  # fmt: skip
 
 
@@ -185,7 +188,7 @@ def told(stream: list[Message]) -> tuple[set[str], set[str], set[str]]:
                 assert unique == parse_process_key(document.get("id", document["unique_id"][:36]))
                 assert segment == document.get("segment_id", segment)
                 assert unique.pid == int(document["process_pid"])
-                assert document["last_update"] >= document["start"]
+                assert parse_iso_time(document["last_update"]) >= parse_iso_time(document["start"])
     return started, stored, ingress
 
 
@@ -317,6 +320,83 @@ def test_a_watchlists_hits_say_where_its_query_matched() -> None:
             name = highlight["name"].removeprefix("PREPREPRE").removesuffix("POSTPOSTPOST")
             paths = {it["path"] for it in hit["docs"] if it["unique_id"] in highlight["ids"]}
             assert paths == {name}
+
+
+def test_times_have_the_decimals_of_their_field() -> None:
+    decimals: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+
+    def note(name: str, fields: dict[str, Any]) -> None:
+        for key, value in fields.items():
+            if isinstance(value, str) and (time := re.fullmatch(r"[\dT:-]{19}(\.\d+)?Z", value)):
+                key = re.sub("(watchlist|updated)_.*", r"\1", key)
+                decimals[name, key][len(time[1] or ".") - 1] += 1
+            elif key == "docs":
+                for document in value:
+                    note(name, document)
+
+    for name, fields in readings(sent(everything(count=8000))):
+        if name in NOTIFICATIONS:
+            note(name, fields)
+    whole = {key: {*counted} for key, counted in decimals.items()}
+    assert whole["watchlist.hit.binary", "digsig_sign_time"] == {0}
+    assert whole["watchlist.storage.hit.binary", "digsig_sign_time"] == {3}
+    assert whole["watchlist.storage.hit.binary", "watchlist"] == {6}
+    assert whole["watchlist.hit.process", "alliance_updated"] == {0, 3}
+    assert whole["alert.watchlist.hit.query.binary", "created_time"] == {6}
+    assert whole["feed.synchronized", "feed_update_time"] == {0}
+    for key in ("last_seen", "timestamp", "server_added_timestamp"):
+        counted = decimals["watchlist.hit.binary", key]
+        assert 0.02 < 1 - counted[3] / counted.total() < 0.3
+    assert decimals["watchlist.hit.process", "start"][2]
+
+
+@pytest.mark.parametrize("version", [ServerVersion.V4_2, ServerVersion.V5_2])
+def test_every_shape_that_servers_write_is_met(version: ServerVersion) -> None:
+    """Of each field of the notifications with several shapes, each comes in one run."""
+    met: set[tuple[str, str, Shape]] = set()
+    wanted = set()
+    stream = []
+    for seed in range(3):
+        stream += [*readings(sent(everything(version, seed=seed, count=8000)))]
+    for name, notification in NOTIFICATIONS.items():
+        if not notification.in_version(version) or not name.startswith("feed.storage"):
+            continue
+        form = notification.written(notification.forms[0], Dialect.OBSERVED, version)
+        for fields, inside in ((form.fields, False), (form.documents, True)):
+            said = [it for other, it in stream if other == name]
+            if inside:
+                said = [document for it in said for document in it["docs"]]
+            for field in fields:
+                shapes = notification.shapes(field, Dialect.OBSERVED)
+                if len(shapes) == 1 or field.domain.kind is Kind.NUMBER:
+                    continue
+                wanted |= {(name, field.name, shape) for shape in shapes}
+                stem = field.name.partition("<")[0]
+                values = [
+                    it[key]
+                    for it in said
+                    for key in it
+                    if key == field.name or (field.is_family and key.startswith(stem))
+                ]
+                for shape in shapes:
+                    if any(_is(value, shape) for value in values):
+                        met.add((name, field.name, shape))
+    assert wanted
+    assert wanted == met
+
+
+def _is(value: Any, shape: Shape) -> bool:
+    if not isinstance(value, JSON_TYPES[shape]):
+        return False
+    match shape:
+        case Shape.DISPLAY:
+            return " " in value
+        case Shape.SECONDS:
+            return "." not in value
+        case Shape.TEXTS:
+            return any(isinstance(it, str) and it.isdigit() for it in value.values()) or not value
+        case _:
+            return True
 
 
 def raw_events(

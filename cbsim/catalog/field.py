@@ -33,6 +33,12 @@ class Shape(StrEnum):
     """A JSON document inside a string."""
     DISPLAY = "display"
     """A time as a person reads it: `Aug 9, 2014 5:27:56 PM`."""
+    SECONDS = "seconds"
+    """A time without a fraction: `2010-11-21T00:37:00Z`. As `string` it has three decimals."""
+    TRIMMED = "trimmed"
+    """A time to the millisecond, without the zeros at its end: `2015-10-06T15:52:07.1Z`."""
+    MICROS = "micros"
+    """A time with six decimals: `2015-11-12T20:00:04.240317Z`."""
 
 
 @dataclass(frozen=True, slots=True)

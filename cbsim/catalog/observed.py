@@ -3,6 +3,9 @@
 Each line: name, JSON shapes (the usual one first), how often (`always`: in every example and
 every captured message), and the first server version when it is not 4.2. The figures are those of
 captured traffic, rounded; where nothing was captured, the example decides.
+
+A time is a `string` where it has three decimals (the data store's own form), `trimmed` where zeros
+at its end are left out (as searches write it), `seconds` where it has none, `micros` where six.
 """
 
 from __future__ import annotations
@@ -56,8 +59,10 @@ _SCORES = """
 alliance_score_<feed> integer|digits {often} 5.2
 alliance_link_<feed> string {often} 5.2
 alliance_data_<feed> array|string {often} 5.2
-alliance_updated_<feed> string {often} 5.2
+alliance_updated_<feed> seconds|string {often} 5.2
 """
+
+_SCORES_AS_STORED = _SCORES.replace("seconds|string", "string|seconds")
 
 _BINARY = """
 digsig_result string always
@@ -86,10 +91,18 @@ comments string 0.1
 private_build string 0.06
 """
 
+_AS_SEARCHED = _BINARY.replace("sign_time string", "sign_time seconds").replace(
+    "server_added_timestamp string", "server_added_timestamp trimmed"
+)
+
+_PROCESS_AS_SEARCHED = _PROCESS.replace("start string", "start trimmed").replace(
+    "last_update string", "last_update trimmed"
+)
+
 _BINARY_AS_SEARCHED = f"""
-{_BINARY.strip()}
+{_AS_SEARCHED.strip()}
 signed string always
-timestamp string always
+timestamp trimmed always
 observed_filename array always
 group array always
 endpoint array always
@@ -98,7 +111,7 @@ endpoint array always
 _ALERT = """
 alert_severity digits always
 alert_type string always
-created_time string always
+created_time micros always
 event_timestamp number|integer always
 feed_id digits always
 feed_name string always
@@ -236,7 +249,7 @@ report_score integer 0.8 5.2
         """
         feed_id integer always
         feed_name string always
-        feed_update_time string always
+        feed_update_time seconds always
         scan_start_time integer|null always
         event_timestamp number|integer always
         """,
@@ -302,7 +315,7 @@ sensor_id digits always
 """For each notification the forms it was seen in, the usual one first."""
 
 DOCUMENTS: dict[str, str] = {
-    "watchlist.hit.process": _PROCESS
+    "watchlist.hit.process": _PROCESS_AS_SEARCHED
     + """
 id string always
 sensor_id integer always
@@ -321,9 +334,9 @@ processblock_count integer 0.17 5.2
     + """
 crossproc_count integer always
 parent_id integer always
-watchlist_<id> string 0.99
+watchlist_<id> micros 0.99
 """
-    + _SCORES.format(often=0.8).strip(),
+    + _SCORES_AS_STORED.format(often=0.8).strip(),
     "feed.storage.hit.process": _PROCESS.replace(
         "netconn_count integer", "netconn_count digits|integer"
     )
@@ -334,7 +347,7 @@ watchlist_<id> string 0.99
 parent_md5 string 0.99
 group string 0.99
 """,
-    "feed.query.hit.process": _PROCESS
+    "feed.query.hit.process": _PROCESS_AS_SEARCHED
     + """
 crossproc_count integer always
 parent_md5 string always
@@ -346,7 +359,7 @@ hostname string 0.2
     "watchlist.hit.binary": _BINARY_AS_SEARCHED
     + """
 host_count integer 0.97 5.2
-last_seen string 0.97 5.2
+last_seen trimmed 0.97 5.2
 cb_version integer 0.97 5.2
 """
     + _SCORES.format(often=0.003).strip(),
@@ -358,9 +371,9 @@ endpoint string always
 host_count integer always
 last_seen string always
 cb_version integer always
-watchlist_<id> string 0.99
+watchlist_<id> micros 0.99
 """
-    + _SCORES.format(often=0.003).strip(),
+    + _SCORES_AS_STORED.format(often=0.003).strip(),
     "feed.storage.hit.binary": _BINARY.replace("boolean", "truth")
     .replace("_mod_len integer", "_mod_len digits")
     .replace("server_added_timestamp string", "server_added_timestamp string|display")
@@ -371,11 +384,11 @@ endpoint string|array always
 host_count integer|digits 0.5 5.2
 cb_version digits 0.5 5.2
 """
-    + _SCORES.format(often=0.5).replace("integer|digits", "digits|integer").strip(),
+    + _SCORES_AS_STORED.format(often=0.5).replace("integer|digits", "digits|integer").strip(),
     "feed.query.hit.binary": _BINARY_AS_SEARCHED
     + """
 host_count integer always
-last_seen string always
+last_seen trimmed always
 cb_version integer 0.5 5.2
 """
     + _SCORES.format(often=0.1).strip(),

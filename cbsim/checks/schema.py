@@ -40,11 +40,16 @@ _DIGITS = {
     (Kind.NUMBER, False): r"^-?\d+(?:\.\d+)?$",
 }
 _DISPLAY = r"^[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M$"
+_FRACTIONS = {
+    Shape.STRING: {3}, Shape.SECONDS: {0}, Shape.TRIMMED: {0, 1, 2, 3}, Shape.MICROS: {6},
+}  # fmt: skip
+"""How many decimals times have."""
 _TYPES = {
     Shape.STRING: "string", Shape.INTEGER: "integer", Shape.NUMBER: "number",
     Shape.BOOLEAN: "boolean", Shape.OBJECT: "object", Shape.ARRAY: "array", Shape.NULL: "null",
     Shape.DIGITS: "string", Shape.TRUTH: "string", Shape.TEXTS: "object", Shape.JSON: "string",
-    Shape.DISPLAY: "string",
+    Shape.DISPLAY: "string", Shape.SECONDS: "string", Shape.TRIMMED: "string",
+    Shape.MICROS: "string",
 }  # fmt: skip
 
 
@@ -248,7 +253,7 @@ def _value(domain: Domain, shapes: set[Shape], dialect: Dialect) -> Schema:
     out: Schema = {"type": types[0] if len(types) == 1 else types}
     if shapes & {Shape.INTEGER, Shape.NUMBER}:
         out |= _bounds(domain, dialect)
-    out |= _string(domain, shapes, alone=types == ["string"])
+    out |= _string(domain, shapes, alone=types == ["string"], dialect=dialect)
     if Shape.ARRAY in shapes and domain.kind is not Kind.DOCUMENTS:
         out["items"] = _items(domain)
     if domain.kind is Kind.DOCUMENTS:
@@ -266,10 +271,14 @@ def _bounds(domain: Domain, dialect: Dialect) -> Schema:
     return ({} if low is None else {"minimum": low}) | ({} if high is None else {"maximum": high})
 
 
-def _string(domain: Domain, shapes: set[Shape], *, alone: bool) -> Schema:
+def _string(
+    domain: Domain, shapes: set[Shape], *, alone: bool, dialect: Dialect = Dialect.OBSERVED
+) -> Schema:
     """What a value must be where it is a string."""
     patterns: list[str] = []
-    if Shape.STRING in shapes:
+    if domain.format == "date-time" and dialect is Dialect.OBSERVED:
+        patterns.append(_instant(shapes))
+    elif Shape.STRING in shapes:
         if domain.closed:
             if alone:
                 return {"enum": list(domain.choices)}
@@ -289,10 +298,19 @@ def _string(domain: Domain, shapes: set[Shape], *, alone: bool) -> Schema:
     if not patterns:
         return {}
     if len(patterns) == 1:
-        form = domain.format if alone and patterns[0] == domain.pattern else None
+        form = domain.format if alone and Shape.DISPLAY not in shapes else None
         return ({"format": form} if form else {}) | {"pattern": patterns[0]}
     inner = "|".join(pattern.removeprefix("^").removesuffix("$") for pattern in patterns)
     return {"pattern": f"^(?:{inner})$"}
+
+
+def _instant(shapes: set[Shape]) -> str:
+    """The pattern of a time in those shapes."""
+    counts = sorted({count for shape in shapes for count in _FRACTIONS.get(shape, ())})
+    fractions = "|".join(rf"\.\d{{{count}}}" for count in counts if count)
+    if fractions and (len(counts) > 1 or 0 in counts):
+        fractions = f"(?:{fractions})" + ("?" if 0 in counts else "")
+    return rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d{fractions}Z$"
 
 
 def _items(domain: Domain) -> Schema:
@@ -327,6 +345,9 @@ def _example(domain: Domain, shapes: set[Shape]) -> object | None:
             return str(example)
         # The unsigned code of an example is none of the int32 that the table says.
         return None if domain.maximum == 2**32 - 1 else example
+    if domain.format == "date-time" and Shape.STRING not in shapes:
+        whole = str(example).partition(".")[0]
+        return f"{whole}.544000Z" if Shape.MICROS in shapes else f"{whole}Z"
     if domain.kind is Kind.TRUTH:
         return example if Shape.BOOLEAN in shapes else str(example).lower()
     if domain.kind is Kind.OBJECT:

@@ -17,7 +17,14 @@ from cbsim.catalog import domain as domains
 from cbsim.strategies import value
 from cbsim.strategies.cast import Cast, Given
 from cbsim.strategies.value import Draw, Time
-from cbsim.wire.clock import display_time, epoch_seconds
+from cbsim.wire.clock import (
+    display_time,
+    epoch_seconds,
+    iso_time,
+    micros_bytes,
+    seconds_bytes,
+    trimmed_bytes,
+)  # fmt: skip
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5, store_path, unique_id
 
 __all__ = ["MANY", "MIXED", "JsonObject", "Plan", "Slot", "fields_of", "notification", "plan"]
@@ -301,7 +308,7 @@ def fields_of(cast: Cast, slots: tuple[Slot, ...], swells: str | None = None) ->
 
 def _written(slot: Slot, found: Any, shape: Shape, draw: Draw) -> Any:
     if shape is Shape.STRING:
-        return value.iso(found) if isinstance(found, Time) else found
+        return iso_time(found) if isinstance(found, Time) else found
     if shape is Shape.INTEGER:
         if slot.domain is domains.RESULT_CODE:
             # 0x800B0100 does not fit the table's int32: as signed it does.
@@ -336,6 +343,9 @@ _WRITTEN: dict[Shape, Callable[[Any], Any]] = {
     Shape.TEXTS: _as_texts,
     Shape.JSON: json.dumps,
     Shape.DISPLAY: display_time,
+    Shape.SECONDS: lambda found: seconds_bytes(found).decode(),
+    Shape.TRIMMED: lambda found: trimmed_bytes(found).decode(),
+    Shape.MICROS: lambda found: micros_bytes(found).decode(),
 }
 
 

@@ -284,7 +284,8 @@ def _json(fields: JsonObject) -> bytes:
 # The JSON types that a value of each shape has.
 _JSON_TYPES = {
     Shape.STRING: "string", Shape.DIGITS: "string", Shape.TRUTH: "string", Shape.JSON: "string",
-    Shape.DISPLAY: "string", Shape.INTEGER: "number", Shape.NUMBER: "number",
+    Shape.DISPLAY: "string", Shape.SECONDS: "string", Shape.TRIMMED: "string",
+    Shape.MICROS: "string", Shape.INTEGER: "number", Shape.NUMBER: "number",
     Shape.BOOLEAN: "boolean", Shape.OBJECT: "object", Shape.TEXTS: "object",
     Shape.ARRAY: "array", Shape.NULL: "null",
 }  # fmt: skip

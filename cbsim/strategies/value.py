@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 from cbsim.catalog import DIGSIG_RESULTS, Domain, Kind, ServerVersion
 from cbsim.catalog import domain as domains
-from cbsim.wire.clock import TICKS, from_filetime
+from cbsim.wire.clock import TICKS, iso_time
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5, process_key, store_path, unique_id
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "dotted",
     "drawing",
     "hex_digest",
-    "iso",
     "least",
     "make_ready",
     "number",
@@ -167,15 +166,6 @@ def ioc_value(draw: Draw, ioc_type: str) -> str:
     return "q=" + quote(draw(_QUERY))
 
 
-def iso(ticks: int) -> str:
-    """ISO 8601 as servers write it: milliseconds, or microseconds where those say more."""
-    at = from_filetime(ticks)
-    decimals = f"{at.microsecond // 1000:03d}"
-    if at.microsecond % 1000:
-        decimals = f"{at.microsecond:06d}"
-    return f"{at.year:04d}-{at:%m-%dT%H:%M:%S}.{decimals}Z"
-
-
 def _either(example: str, other: SearchStrategy[str]) -> Drawing:
     strategy = least(st.just(example) | other, example)
     return lambda draw: draw(strategy)
@@ -224,7 +214,7 @@ _DRAWINGS: dict[int, Drawing] = {
     id(domains.PROCESS_KEY): _key,
     id(domains.UNIQUE_ID): _unique_id,
     id(domains.UUID): _uuid,
-    id(domains.TIME): lambda draw: Time(FIRST + draw(MOMENT) // 10_000 * 10_000),
+    id(domains.TIME): lambda draw: Time(FIRST + draw(MOMENT)),
     id(domains.ENDPOINT): lambda draw: f"{draw(HOST)}|{draw(ID)}",
     id(domains.DOTTED): _address,
     id(domains.STORE_PATH): lambda draw: store_path(
@@ -290,7 +280,7 @@ def _object(domain: Domain) -> Drawing:
             for _ in range(draw(_FEW) if family else draw(BOOLEAN)):
                 found = one(draw)
                 key = family_member(draw, name) if family else name
-                drawn[key] = iso(found) if isinstance(found, Time) else found
+                drawn[key] = iso_time(found) if isinstance(found, Time) else found
         return drawn
 
     return draw_object

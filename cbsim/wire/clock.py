@@ -16,10 +16,14 @@ __all__ = [
     "filetime",
     "from_epoch_seconds",
     "from_filetime",
+    "iso_and_trimmed",
     "iso_bytes",
     "iso_time",
+    "micros_bytes",
     "parse_display_time",
     "parse_iso_time",
+    "seconds_bytes",
+    "trimmed_bytes",
 ]
 
 TICKS = 10_000_000
@@ -69,7 +73,29 @@ def iso_bytes(ticks: int) -> bytes:
     return _to_the_second(ticks // TICKS) + _MILLISECONDS[ticks // 10_000 % 1000]
 
 
+def trimmed_bytes(ticks: int) -> bytes:
+    """The same without the zeros at its end: `2015-10-06T15:52:07.1Z`, in ASCII."""
+    return iso_and_trimmed(ticks)[1]
+
+
+def iso_and_trimmed(ticks: int) -> tuple[bytes, bytes]:
+    """Both of these at once."""
+    whole, fraction = _to_the_second(ticks // TICKS), ticks // 10_000 % 1000
+    return whole + _MILLISECONDS[fraction], whole + _TRIMMED[fraction]
+
+
+def micros_bytes(ticks: int) -> bytes:
+    """ISO 8601 with microseconds: `2015-11-12T20:00:04.240317Z`, in ASCII."""
+    return b"%b.%06dZ" % (_to_the_second(ticks // TICKS), ticks // 10 % 1_000_000)
+
+
+def seconds_bytes(ticks: int) -> bytes:
+    """ISO 8601 without a fraction: `2010-11-21T00:37:00Z`, in ASCII."""
+    return _to_the_second(ticks // TICKS) + b"Z"
+
+
 _MILLISECONDS = [b".%03dZ" % number for number in range(1000)]
+_TRIMMED = [(b".%03d" % number).rstrip(b"0").rstrip(b".") + b"Z" for number in range(1000)]
 
 
 @lru_cache(maxsize=256)

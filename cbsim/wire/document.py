@@ -18,8 +18,11 @@ from cbsim.catalog import Dialect, Field, Kind, Notification, Shape
 __all__ = ["Facts", "Fixed", "Template", "structure", "text"]
 
 Facts = Mapping[str, bytes]
-"""Texts by field name. Objects come in the three shapes that `structure` gives. A family such as
-`watchlist_<id>` stands under its pattern, as whole members, each behind a comma."""
+"""Texts by field name. Objects come in the three shapes that `structure` gives, times with three
+decimals; another shape of a time stands under the name and the shape: `last_seen trimmed`. A
+family stands under its pattern and a shape, `watchlist_<id> micros`, as whole members, each behind
+a comma.
+"""
 
 
 def text(value: str) -> bytes:
@@ -50,7 +53,7 @@ class Fixed:
 
 
 class Template:
-    """A notification or a document, as servers of one dialect write it.
+    """A notification or a document, as a server of one dialect writes it.
 
     A field is written when its facts are there the first time that the template is filled; families
     come last.
@@ -58,11 +61,15 @@ class Template:
 
     def __init__(
         self, notification: Notification, fields: Iterable[Field], dialect: Dialect,
-        constant: Facts | None = None,
+        constant: Facts | None = None, variant: int = 0,
     ) -> None:  # fmt: skip
+        """`variant` 0 is the usual one; in others, fields that have more shapes are in those."""
         self._notification, self._fields, self._dialect = notification, tuple(fields), dialect
         self._constant: Facts = constant or {}
-        self._families = [field.name for field in self._fields if field.is_family]
+        self._variant = variant
+        self._families = [
+            f"{field.name} {self._shape(field)}" for field in self._fields if field.is_family
+        ]
         self._pieces: list[bytes] = []
         """The text: every second piece is a hole, the last is for families and the end."""
         self._holes: Callable[[Facts], Iterable[bytes]] | None = None
@@ -70,9 +77,15 @@ class Template:
     def fixed(self, more: Fixed) -> Template:
         """The same, not filled yet, in which these facts are fixed as well."""
         constant = {**self._constant, **more.facts}
-        made = Template(self._notification, self._fields, self._dialect, constant)
+        made = Template(
+            self._notification, self._fields, self._dialect, constant, self._variant
+        )  # fmt: skip
         made._members = self._members
         return made
+
+    def _shape(self, field: Field) -> Shape:
+        shapes = self._notification.shapes(field, self._dialect)
+        return shapes[min(self._variant, len(shapes) - 1)]
 
     @cached_property
     def _members(self) -> list[tuple[str, bytes, bytes]]:
@@ -80,7 +93,7 @@ class Template:
         members = []
         for field in self._fields:
             if not field.is_family:
-                shape = self._notification.shapes(field, self._dialect)[0]
+                shape = self._shape(field)
                 before, behind = _around(field, shape)
                 before = b'"%b":' % field.name.encode() + before
                 members.append((_fact(field, shape), before, behind))
@@ -120,7 +133,7 @@ class Template:
 
 def _fact(field: Field, shape: Shape) -> str:
     """Under which name the facts have a field in that shape."""
-    if shape in (Shape.TEXTS, Shape.JSON):
+    if shape in (Shape.TEXTS, Shape.JSON, *_TIMES):
         return f"{field.name} {shape}"
     if shape is Shape.INTEGER and field.domain.maximum == 2**32 - 1:
         # 0x800B0100 does not fit the table's int32: as signed it does.
@@ -130,12 +143,13 @@ def _fact(field: Field, shape: Shape) -> str:
 
 def _around(field: Field, shape: Shape) -> tuple[bytes, bytes]:
     """What stands before and behind a fact in that shape."""
-    if shape in (Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, Shape.DISPLAY):
+    if shape in (Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, *_TIMES):
         return b'"', b'"'
     if shape is Shape.ARRAY and field.domain.kind is Kind.TEXT and field.name not in _LISTS:
         return b'["', b'"]'
     return (b"[", b"]") if shape is Shape.ARRAY else (b"", b"")
 
 
+_TIMES = (Shape.DISPLAY, Shape.SECONDS, Shape.TRIMMED, Shape.MICROS)
 _LISTS = frozenset(("watchlists", "highlights", "other_hostnames", "docs"))
 """Fields whose facts are the whole inside of a list."""

@@ -155,6 +155,7 @@ class BinaryArrival(Story):
         return self._teller.voice.say("feed.ingress.hit.binary", now, said)
 
     def _feed_storage(self, now: int) -> Happening:
+        self._documented_facts().update(facts.displayed(self._started))
         return self._fed("feed.storage.hit.binary", now, self._feed, self._by_md5())
 
     def _queried(self, now: int) -> Happening:
@@ -196,7 +197,7 @@ class BinaryArrival(Story):
         if matched is None and arrived.scored:
             matched = facts.scores(self._feed, self._by_md5(), now)
         members = matched or {}
-        members["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        members["watchlist_<id> micros"] = facts.watchlist_member(self._watchlist, now)
         product = facts.of_product(arrived.binary.product, teller.server.version)
         return teller.voice.document(name, self._documented_facts(), members, product)
 

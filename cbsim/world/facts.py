@@ -8,7 +8,14 @@ from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
-from cbsim.wire.clock import iso_bytes
+from cbsim.wire.clock import (
+    TICKS,
+    display_time,
+    iso_and_trimmed,
+    iso_bytes,
+    micros_bytes,
+    seconds_bytes,
+)
 from cbsim.wire.document import Fixed, structure, text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
 from cbsim.world.estate import Feed, Report, Sensor, Watchlist
@@ -25,6 +32,7 @@ __all__ = [
     "by_report",
     "by_search",
     "by_watchlist",
+    "displayed",
     "feed_hit",
     "highlights",
     "marked",
@@ -77,13 +85,13 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     known["crossproc_count"] = b"%d" % process.crossproc_count
     known["filemod_count"] = b"%d" % process.filemod_count
     known["id"] = known["process_id"] = key
-    known["last_update"] = iso_bytes(process.last_update)
+    known["last_update"], known["last_update trimmed"] = iso_and_trimmed(process.last_update)
     known["modload_count"] = b"%d" % process.modload_count
     known["netconn_count"] = b"%d" % process.netconn_count
     known["process_pid"] = b"%d" % process.pid
     known["regmod_count"] = b"%d" % process.regmod_count
     known["segment_id"] = b"%d" % segment
-    known["start"] = iso_bytes(process.create_time)
+    known["start"], known["start trimmed"] = iso_and_trimmed(process.create_time)
     known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
     known["username"] = text(process.user.account)
     known["parent_id"] = b"%d" % parent.guid
@@ -172,6 +180,7 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
     if product.digsig != "Unsigned":
         facts["digsig_publisher"] = text(product.company)
         facts["digsig_sign_time"] = b"2015-09-29T14:46:00.000Z"
+        facts["digsig_sign_time seconds"] = b"2015-09-29T14:46:00Z"
         if product.issuer:
             facts |= {
                 "digsig_issuer": text(product.issuer),
@@ -194,17 +203,20 @@ def of_alerted(product: Product) -> Known:
 
 def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int) -> Known:
     """A binary as the data store holds it, but for its product; `first_seen` is a FILETIME."""
-    seen, size = iso_bytes(first_seen), b"%d" % binary.size
+    (seen, trimmed), size = iso_and_trimmed(first_seen), b"%d" % binary.size
     facts = {
         **_of_endpoint(sensor),
         "copied_mod_len": size,
         "host_count": b"%d" % hosts,
         "last_seen": seen,
+        "last_seen trimmed": trimmed,
         "md5": binary.hex,
         "observed_filename": text(binary.path),
         "orig_mod_len": size,
         "server_added_timestamp": seen,
+        "server_added_timestamp trimmed": trimmed,
         "timestamp": seen,
+        "timestamp trimmed": trimmed,
     }
     if binary.os == "Windows":
         filename = text(binary.filename)
@@ -220,29 +232,35 @@ def _of_endpoint(sensor: Sensor) -> Known:
 
 def scores(feed: Feed, report: Report, now: int) -> Known:
     """The members a document gets once a feed's report matched it."""
-    score, link, data, updated = _of_scores(feed)
+    return _of_scores(feed, report, now // TICKS).copy()
+
+
+@lru_cache(maxsize=1024)
+def _of_scores(feed: Feed, report: Report, seconds: int) -> Known:
+    name, identity, score = feed.name.encode(), text(report.id), report.score
+    updated = seconds * TICKS
     return {
-        "alliance_score_<feed>": score % report.score,
-        "alliance_link_<feed>": link,
-        "alliance_data_<feed>": data % text(report.id),
-        "alliance_updated_<feed>": updated % iso_bytes(now),
+        "alliance_score_<feed> integer": b',"alliance_score_%b":%d' % (name, score),
+        "alliance_score_<feed> digits": b',"alliance_score_%b":"%d"' % (name, score),
+        "alliance_link_<feed> string": b',"alliance_link_%b":"https://%b.example.com/"'
+        % (name, name),
+        "alliance_data_<feed> array": b',"alliance_data_%b":["%b"]' % (name, identity),
+        "alliance_data_<feed> string": b',"alliance_data_%b":"%b"' % (name, identity),
+        "alliance_updated_<feed> seconds": b',"alliance_updated_%b":"%b"'
+        % (name, seconds_bytes(updated)),
+        "alliance_updated_<feed> string": b',"alliance_updated_%b":"%b"'
+        % (name, iso_bytes(updated)),
     }
 
 
-@lru_cache(maxsize=64)
-def _of_scores(feed: Feed) -> tuple[bytes, bytes, bytes, bytes]:
-    name = feed.name.encode()
-    return (
-        b',"alliance_score_%b":%%d' % name,
-        b',"alliance_link_%b":"https://%b.example.com/"' % (name, name),
-        b',"alliance_data_%b":["%%b"]' % name,
-        b',"alliance_updated_%b":"%%b"' % name,
-    )
+def displayed(first_seen: int) -> Known:
+    """When a binary came, as a person reads it: only a feed's storage hits say so."""
+    return {"server_added_timestamp display": display_time(first_seen).encode()}
 
 
 def watchlist_member(watchlist: Watchlist, now: int) -> bytes:
     """The member that says when a watchlist's query found a document."""
-    return b',"watchlist_%d":"%b"' % (watchlist.id, iso_bytes(now))
+    return b',"watchlist_%d":"%b"' % (watchlist.id, micros_bytes(now))
 
 
 @lru_cache(maxsize=1024)
@@ -345,7 +363,7 @@ def alert(sensor: Sensor, now: int, rng: Random) -> Known:
     """What an alert says of its own, and of the sensor."""
     bits = rng.getrandbits(128)
     said = of_sensor(sensor).copy()
-    said["created_time"] = iso_bytes(now)
+    said["created_time micros"] = micros_bytes(now)
     said["unique_id"] = b"%08x-%04x-4%03x-a%03x-%012x" % (
         bits >> 96, bits >> 80 & 0xFFFF, bits >> 68 & 0xFFF, bits >> 56 & 0xFFF,
         bits & 0xFFFF_FFFF_FFFF,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from cbsim.wire.clock import TICKS, iso_bytes
+from cbsim.wire.clock import TICKS, seconds_bytes
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -136,7 +136,7 @@ class Search(Story):
         if teller.rng.random() < 0.75:
             feed = teller.estate.feeds[2]
             members = facts.scores(feed, feed.reports[0], now)
-        members["watchlist_<id>"] = facts.watchlist_member(self._watchlist, now)
+        members["watchlist_<id> micros"] = facts.watchlist_member(self._watchlist, now)
         return teller.voice.document(name, known, members)
 
     def _storage(self, now: int) -> Happening:
@@ -231,6 +231,6 @@ class Synchronization(Story):
             "feed_id": b"%d" % self._feed.id,
             "feed_name": self._feed.name.encode(),
             "scan_start_time": b"null" if teller.rng.random() < 0.25 else seconds(now),
-            "feed_update_time": iso_bytes(now),
+            "feed_update_time seconds": seconds_bytes(now),
         }
         return teller.voice.say("feed.synchronized", now, said)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
-from cbsim.catalog import NOTIFICATIONS, Dialect, Notification, ServerVersion, routing_key
+from cbsim.catalog import (
+    NOTIFICATIONS,
+    Dialect,
+    Field,
+    Kind,
+    Notification,
+    ServerVersion,
+    Shape,
+    routing_key,
+)
 from cbsim.wire.clock import TICKS
 from cbsim.wire.document import Facts, Fixed, Template, text
 from cbsim.world.happening import Happening
@@ -55,18 +65,37 @@ class _Speech:
             notification.written(form, server.dialect, server.version)
             for form in notification.forms_in(server.version)
         ]
+
+        def variants(fields: tuple[Field, ...], constant: Facts | None = None) -> list[Template]:
+            # Numbers are written by their value: a moment now and then as a whole one.
+            shapes = [notification.shapes(it, server.dialect) for it in fields
+                      if it.domain.kind is not Kind.NUMBER]  # fmt: skip
+            count = max((len({*ways} - {Shape.NULL}) for ways in shapes), default=1)
+            return _mostly(
+                [Template(notification, fields, server.dialect, constant, number)]
+                for number in range(count)
+            )
+
         self.notification = notification
-        self.forms = {
-            NOTHING: [
-                Template(notification, form.fields, server.dialect, constant) for form in known
-            ]
-        }
-        self.documents = {NOTHING: Template(notification, known[0].documents, server.dialect)}
+        self.forms = {NOTHING: _mostly(variants(form.fields, constant) for form in known)}
+        self.documents = {NOTHING: variants(known[0].documents)}
         self.database_id = notification.database_id
         self.key = routing_key(notification, ServerVersion.V4_2, 0)
         self.keys: dict[bytes, str] = {}
         if not server.version.database_id_in_key:
             self.database_id = None
+
+
+def _mostly(ways: Iterable[list[Template]]) -> list[Template]:
+    """Templates of which one is picked: of the first ways three times in four."""
+    usual, *others = ways
+    rest = [template for other in others for template in other]
+    return usual * (3 * -(-len(rest) // len(usual)) or 1) + rest
+
+
+def _fixed(templates: list[Template], facts: Fixed) -> list[Template]:
+    made = {template: template.fixed(facts) for template in templates}
+    return [made[template] for template in templates]
 
 
 class Voice:
@@ -87,8 +116,8 @@ class Voice:
         speech, odds = self._speeches[name], self._random()
         forms = speech.forms.get(fixed)
         if forms is None:
-            forms = speech.forms[fixed] = [it.fixed(fixed) for it in speech.forms[NOTHING]]
-        form = forms[0] if odds < 0.75 or len(forms) == 1 else forms[1]
+            forms = speech.forms[fixed] = _fixed(speech.forms[NOTHING], fixed)
+        form = forms[int(odds * len(forms))]
         moment = now // 10_000
         if moment != self._moment:
             self._moment, self._stamp = moment, b"%d.%03d" % divmod(moment - _UNIX * 1000, 1000)
@@ -107,10 +136,12 @@ class Voice:
     def document(self, name: str, facts: Facts, members: Facts, fixed: Fixed = NOTHING) -> bytes:
         """A document for that notification's `docs`; `members` are of families."""
         documents = self._speeches[name].documents
-        template = documents.get(fixed)
-        if template is None:
-            template = documents[fixed] = documents[NOTHING].fixed(fixed)
-        return template.fill(facts, members)
+        templates = documents.get(fixed)
+        if templates is None:
+            templates = documents[fixed] = _fixed(documents[NOTHING], fixed)
+        if len(templates) == 1:
+            return templates[0].fill(facts, members)
+        return templates[int(self._random() * len(templates))].fill(facts, members)
 
 
 def seconds(ticks: int) -> bytes:
