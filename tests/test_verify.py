@@ -258,7 +258,7 @@ def test_junk_is_never_proof() -> None:
     junk: list[bytes | dict[str, Any]] = [{"junk": number} for number in range(60)]
     real = {"guid": "00000001-0000-0001-01d0-000000000001"}
     with written(None, binaries()) as ledger:
-        with pytest.raises(CbsimError, match=r"--map guid=\$\.guid: nothing .* of the 60 items"):
+        with pytest.raises(CbsimError, match=r"--map guid=\$\.guid: nothing .* of 60"):
             compare(ledger, lines(*junk), places={"guid": "$.guid"})
         result = compare(ledger, lines(*junk, real), places={"guid": "$.guid"})
         assert not result.whole
@@ -363,6 +363,15 @@ def test_a_ledger_is_whole_after_a_crash(tmp_path: Path) -> None:
     assert not result.corrupted
 
 
+def test_a_ledger_that_cannot_be_finished(tmp_path: Path, stream: list[Message]) -> None:
+    ledger = Ledger(tmp_path / "run.ledger")
+    ledger.record(stream[:10])
+    ledger.confirm(0, 9)
+    ledger._database.execute("pragma query_only = on")
+    with pytest.raises(CbsimError, match=r"ledger .*run\.ledger: cannot be written: attempt to"):
+        ledger.close()
+
+
 def test_several_write_in_one_ledger(tmp_path: Path, stream: list[Message]) -> None:
     path = tmp_path / "run.ledger"
     Ledger(path, {"seed": "4"}).close()
@@ -397,7 +406,7 @@ def test_several_write_in_one_ledger(tmp_path: Path, stream: list[Message]) -> N
      (["-", "--map", "guid=$..["], "is no JSON path"),
      (["-", "--map", "guid"], "expected FIELD=PATH"),
      (["-", "--map", "received=a"], "expected a field besides `received`"),
-     (["-", "--map", "guid=b"], "--map guid=b: nothing stands there in any of the 1 items"),
+     (["-", "--map", "guid=b"], "--map guid=b: nothing stands there in any item, of 1"),
      (["-", "--preset", "forwader"], "'forwader' is not"),
      (["no-such-file"], "cannot read no-such-file: No such file or directory"),
      (["/"], "expected files that end in"),

@@ -190,15 +190,22 @@ class Ledger:
         self._confirmed.append((first, last, time.time()))
 
     def close(self) -> None:
-        """Write what is left, and close the file, which is one then and can be read anywhere."""
+        """Write what is left, and close the file, which is one then and can be read anywhere.
+
+        Raises CbsimError when it cannot be written.
+        """
         with self._lock:
-            self._settle()
-            self._database.commit()
-            if self._written:
-                # Unless someone else writes or reads it at the moment.
-                with suppress(sqlite3.OperationalError):
-                    self._database.execute("pragma journal_mode = delete")
-            self._database.close()
+            try:
+                self._settle()
+                self._database.commit()
+                if self._written:
+                    # Unless someone else writes or reads it at the moment.
+                    with suppress(sqlite3.OperationalError):
+                        self._database.execute("pragma journal_mode = delete")
+            except sqlite3.Error as error:
+                raise CbsimError(f"ledger {self._path}: cannot be written: {error}") from None
+            finally:
+                self._database.close()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -116,8 +116,8 @@ class _Foreign:
             for name in self._places:
                 if name in self._barren:
                     raise InputError(
-                        f"--map {name}={self._places[name]}: nothing stands there in any of the "
-                        f"{self._objects:,} items"
+                        f"--map {name}={self._places[name]}: nothing stands there in any item, of "
+                        f"{self._objects:,}"
                     )
 
     def _fault(self, found: Mapping[str, Any]) -> str:
