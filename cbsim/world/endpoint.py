@@ -436,16 +436,18 @@ class Endpoints:
 
     def _processblock(self, now: int, stamp: bytes) -> Happening | None:
         def block(process: Process) -> bytes:
+            process.processblock_count += 1
             banned = self._estate.library(process.sensor.os, self._rng.randrange(10**6))
             return self.raw.processblock(process, banned, now, stamp)
 
         return self._by_process("processblock", now, stamp, block)
 
     def _emetmitigation(self, now: int, stamp: bytes) -> Happening | None:
-        return self._by_process(
-            "emetmitigation", now, stamp,
-            lambda process: self.raw.emetmitigation(process, now, stamp), windows=True,
-        )  # fmt: skip
+        def mitigate(process: Process) -> bytes:
+            process.emet_count += 1
+            return self.raw.emetmitigation(process, now, stamp)
+
+        return self._by_process("emetmitigation", now, stamp, mitigate, windows=True)
 
     def _filelessscriptload(self, now: int, stamp: bytes) -> Happening | None:
         return self._by_process(

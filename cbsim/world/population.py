@@ -75,8 +75,11 @@ class Population:
         self.live.append(process)
         if process.sensor.os == "windows":
             self.windows.append(process)
-        if not self.active or (self.windows and not self.active_windows):
+        if not self.active:
             self.turn()
+        elif self.windows and not self.active_windows:
+            # The others stay: what they do in this turn may lie before this one's start.
+            self.active_windows[:] = self._rng.choices(self.windows, k=ACTIVE)
         if len(self.live) > self._limit:
             self._forget(self._limit // 8 or 1)
 

@@ -193,8 +193,16 @@ class World:
                 for step in self._searches:
                     begin(step, search, now)
             else:
-                feed = teller.feed("ipv4" if rng.random() < 0.6 else "dns")
-                story = self._hit_by(process, feed, rng.choice(feed.reports))
+                odds = rng.random()
+                # The hit of a program's MD5 follows its start at once: it is another hit where that
+                # is yet to be told.
+                kind = "ipv4" if odds < 0.55 else "dns" if odds < 0.9 or self.urgent else "md5"
+                feed = teller.feed(kind)
+                report = rng.choice(feed.reports)
+                if feed.ioc_type == "md5":
+                    md5 = process.image.md5
+                    report = Report(md5, "md5", md5, report.score)
+                story = self._hit_by(process, feed, report)
                 begin(self._process_hit, story, now)
         elif name in ("feed.synchronized", "cmd.feed.synchronize"):
             feed = rng.choice(self.estate.feeds)
