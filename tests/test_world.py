@@ -396,6 +396,30 @@ def test_what_varies_on_real_servers_varies() -> None:
     assert values["query"] == {True, False}
 
 
+def test_new_binaries_are_loaded_and_run_where_they_came_to() -> None:
+    scenario = parse("""
+    estate: {sensors: 12, os: {windows: 2, linux: 1, osx: 1}}
+    phases: [{count: 12000, rate: 500/s, mix: {"ingress.event.*": 1, "binaryinfo.*": 0.1}}]
+    """)
+    met: set[tuple[int, str]] = set()
+    announced: set[str] = set()
+    used: defaultdict[str, set[str]] = defaultdict(set)
+    for message in sent(scenario):
+        if message.content_type == JSON_TYPE:
+            announced.add(json.loads(message.body)["md5"])
+            continue
+        event = decode(message.body)
+        sensor = event.env.endpoint.SensorId
+        if event.HasField("module"):
+            met.add((sensor, event.module.md5.decode()))
+        for kind, md5 in (("load", event.modload.md5hash), ("run", event.process.md5hash)):
+            if (sensor, md5.hex().upper()) in met:
+                used[kind].add(md5.hex().upper())
+    assert len(used["load"]) > 10
+    assert used["run"]
+    assert (used["load"] | used["run"]) & announced
+
+
 def raw_events(
     os: str, mix: str = '"ingress.event.*": 1', version: str = "5.2", count: int = 3000
 ) -> Iterator[tuple[str, CbEventMsg]]:

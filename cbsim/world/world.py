@@ -164,6 +164,7 @@ class World:
             return known
         arrived = self._arrivals.next()
         agenda.told(self._arrival, BinaryArrival(self._teller, arrived, now), now)
+        self._endpoints.met(arrived.sensor, arrived.binary)
         body = self._endpoints.raw.module(arrived.sensor, arrived.binary, stamp)
         return name, name, body, arrived.sensor
 
@@ -211,7 +212,10 @@ class World:
             feed, sensor = teller.feed("dns"), self._population.anywhere()
             begin(self._host_hit, HostHit(teller, sensor, feed, rng.choice(feed.reports)), now)
         else:
-            begin(self._arrival, BinaryArrival(teller, self._arrivals.next(), now), now)
+            arrived = self._arrivals.next()
+            begin(self._arrival, BinaryArrival(teller, arrived, now), now)
+            if "ingress.event.module" not in self._published:
+                self._endpoints.met(arrived.sensor, arrived.binary)
 
     def _ready(self, now: int, stamp: bytes) -> bool:
         """Whether some process was told of; if not, one starts, told of or in silence."""
