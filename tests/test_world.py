@@ -399,6 +399,76 @@ def _is(value: Any, shape: Shape) -> bool:
             return True
 
 
+def test_what_varies_on_real_servers_varies() -> None:
+    scenario = parse("""
+    server: {latency: {store: 0.1, storage: 0.05, watchlist: 0.1, query: 0.1}}
+    estate: {sensors: 15, groups: 3, os: {windows: 5, linux: 1, osx: 1}, spread: 4}
+    phases:
+      - {count: 12000, rate: 200/s, mix: {"ingress.event.*": 5, "ingress.event.emetmitigation": 1,
+         "ingress.event.processblock": 1, "feed.*": 3, "watchlist.*": 3, "binaryinfo.*": 3,
+         "alert.*": 2}}
+    """)
+    values = defaultdict(set)
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    found: set[str] = set()
+    for name, fields in readings(sent(scenario)):
+        documents = [it for it in fields.get("docs", []) if isinstance(it, dict)]
+        for document in documents:
+            for key in ("is_64bit", "emet_count", "processblock_count"):
+                if key in document:
+                    values[key].add(document[key])
+        if name == "watchlist.storage.hit.binary":
+            found.add(fields["md5"])
+        elif name == "binaryinfo.host.observed":
+            known[fields["md5"]].add(fields["hostname"])
+            values["scores"] |= {*fields["scores"].values()}
+            values["watchlists"].add(len(fields["watchlists"]))
+            assert not fields["watchlists"] or fields["md5"] in found
+        elif name == "alert.watchlist.hit.query.binary":
+            others = fields["other_hostnames"]
+            assert len(others) == int(fields["host_count"]) - 1
+            assert {*others} <= known[fields["md5"]] - {fields["hostname"]}
+            values["others"].add(len(others))
+        elif name == "feed.ingress.hit.process":
+            values["ioc_type"].add(fields["ioc_type"])
+        elif name == "feed.storage.hit.process" and fields["ioc_type"] == "md5":
+            assert fields["ioc_value"] == documents[0]["process_md5"]
+        elif name.startswith("feed.query"):
+            values["query"].add(fields["ioc_value"].startswith('{"index_type":'))
+    assert values["is_64bit"] >= {True, False}
+    assert len(values["emet_count"]) > 1
+    assert len(values["processblock_count"]) > 1
+    assert len(values["scores"]) > 2
+    assert values["watchlists"] == {0, 1}
+    assert {0, 1} < values["others"]
+    assert values["ioc_type"] == {"ipv4", "dns", "md5"}
+    assert values["query"] == {True, False}
+
+
+def test_new_binaries_are_loaded_and_run_where_they_came_to() -> None:
+    scenario = parse("""
+    estate: {sensors: 12, os: {windows: 2, linux: 1, osx: 1}}
+    phases: [{count: 12000, rate: 500/s, mix: {"ingress.event.*": 1, "binaryinfo.*": 0.1}}]
+    """)
+    met: set[tuple[int, str]] = set()
+    announced: set[str] = set()
+    used: defaultdict[str, set[str]] = defaultdict(set)
+    for message in sent(scenario):
+        if message.content_type == JSON_TYPE:
+            announced.add(json.loads(message.body)["md5"])
+            continue
+        event = decode(message.body)
+        sensor = event.env.endpoint.SensorId
+        if event.HasField("module"):
+            met.add((sensor, event.module.md5.decode()))
+        for kind, md5 in (("load", event.modload.md5hash), ("run", event.process.md5hash)):
+            if (sensor, md5.hex().upper()) in met:
+                used[kind].add(md5.hex().upper())
+    assert len(used["load"]) > 10
+    assert used["run"]
+    assert (used["load"] | used["run"]) & announced
+
+
 def raw_events(
     os: str, mix: str = '"ingress.event.*": 1', version: str = "5.2", count: int = 3000
 ) -> Iterator[tuple[str, CbEventMsg]]:

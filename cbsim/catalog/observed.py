@@ -33,6 +33,8 @@ feed_name string always
 event_timestamp number|integer always
 """
 
+_QUERY_HIT = _FEED_HIT.replace("ioc_value string", "ioc_value json|string")
+
 _PROCESS = """
 process_md5 string always
 modload_count integer always
@@ -224,7 +226,7 @@ group string 0.5 5.2
 """,
     ),
     "feed.query.hit.process": (
-        _FEED_HIT
+        _QUERY_HIT
         + """
 process_id string always
 segment_id integer always
@@ -237,7 +239,7 @@ interface_ip string 0.8 5.2
 """,
     ),
     "feed.query.hit.binary": (
-        _FEED_HIT
+        _QUERY_HIT
         + """
 md5 string always
 docs array always

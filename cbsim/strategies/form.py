@@ -318,6 +318,8 @@ def _written(slot: Slot, found: Any, shape: Shape, draw: Draw) -> Any:
         return float(found)
     if shape is Shape.DIGITS:
         return str(found)
+    if shape is Shape.JSON and slot.domain is domains.QUERY:
+        return json.dumps({"index_type": "events", "search_query": found})
     if shape is Shape.ARRAY:
         return _listed(slot, found, draw)
     return _WRITTEN[shape](found)

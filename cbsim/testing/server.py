@@ -354,4 +354,6 @@ def _explained(found: Comparison) -> str:
         if count:
             first = next((one for one in found.differences if one.kind == kind), None)
             lines.append(f"  {words} {count}; the first: {first}")
+    if count := found.total("unmatchable"):
+        lines.append(f"  cannot be held against {count}: they have nothing that was mapped")
     return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from cbsim.wire.document import Fixed, structure
+from cbsim.wire.document import Fixed
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -36,7 +36,7 @@ _QUERIES = {
         (False, "Newly Loaded Modules", "false"),
     )
 }
-_NO_ATTRIBUTES = structure("ioc_attr", {}) | {"ioc_attrs": b"{}"}
+_SEVERITIES = (1, 10, 16, 25, 50, 75, 90, 100)
 
 
 class BinaryArrival(Story):
@@ -114,7 +114,9 @@ class BinaryArrival(Story):
             arrived = self._arrived
             self._facts = facts.of_arrival(arrived.binary, arrived.sensor)
             if arrived.scored:
-                self._facts["scores"] = b'{"alliance_score_%b":16}' % self._feed.name.encode()
+                self._facts["scores"] = self._teller.scores(self._by_md5().score, self._feed)
+            if arrived.hosts > 1 and arrived.past and (found := arrived.past.found):
+                self._facts["watchlists"] = facts.matched_before(self._watchlist, found)
         return self._facts
 
     def _spread(self) -> None:
@@ -139,7 +141,9 @@ class BinaryArrival(Story):
         return self._teller.voice.say("binarystore.file.added", now, said)
 
     def _storage(self, now: int) -> Happening:
-        name = "watchlist.storage.hit.binary"
+        name, past = "watchlist.storage.hit.binary", self._arrived.past
+        if past and not past.found:
+            past.found = now
         said = {"md5": self._known["md5"], "docs": self._documented(name, now)}
         return self._teller.voice.say(name, now, said, facts.by_watchlist(self._watchlist))
 
@@ -164,11 +168,13 @@ class BinaryArrival(Story):
 
     def _fed(self, name: str, now: int, feed: Feed, report: Report) -> Happening:
         said = self._matched(feed, report)
+        if report.ioc_type == "query":
+            said["ioc_value json"] = facts.asked("modules", report.ioc_value)
         said["docs"] = self._documented(name, now, facts.scores(feed, report, now))
         return self._teller.voice.say(name, now, said)
 
     def _matched(self, feed: Feed, report: Report) -> Known:
-        said = facts.feed_hit(feed, report, self._arrived.sensor, _NO_ATTRIBUTES)
+        said = facts.feed_hit(feed, report, self._arrived.sensor, facts.NO_ATTRIBUTES)
         said["md5"] = self._known["md5"]
         return said
 
@@ -189,6 +195,8 @@ class BinaryArrival(Story):
             **self._documented_facts(),
             **facts.of_alerted(arrived.binary.product),
         }
+        if arrived.past and arrived.hosts > 1:
+            said["other_hostnames"] = facts.others(arrived.past.hostnames[: arrived.hosts - 1])
         return teller.voice.say(name, now, said, fixed)
 
     def _documented(self, name: str, now: int, matched: Known | None = None) -> bytes:
@@ -211,8 +219,9 @@ class BinaryArrival(Story):
 
     def _by_md5(self) -> Report:
         if self._report is None:
-            md5 = self._arrived.binary.md5.hex()
-            self._report = Report(md5, "md5", md5, 16)
+            arrived = self._arrived.binary
+            md5 = arrived.md5.hex()
+            self._report = Report(md5, "md5", md5, _SEVERITIES[arrived.md5[0] % 8])
         return self._report
 
 

@@ -11,13 +11,25 @@ from typing import NamedTuple
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.software import Binary
 
-__all__ = ["Arrival", "Arrivals"]
+__all__ = ["Arrival", "Arrivals", "Past"]
 
 # Minted binaries are numbered; these lie above those of the estate's own libraries.
 _NEW = 10_000_000
 _SPREADING = 256
 _SCORED = 0.05
 """The share of new binaries that a feed knows already."""
+
+
+class Past:
+    """What happened to a binary that spreads."""
+
+    __slots__ = ("found", "hostnames")
+
+    def __init__(self) -> None:
+        self.hostnames: list[str] = []
+        """The endpoints that it came to, in order."""
+        self.found = 0
+        """When the server said that a watchlist found it (FILETIME); 0: not yet."""
 
 
 class Arrival(NamedTuple):
@@ -34,19 +46,21 @@ class Arrival(NamedTuple):
     """A feed knew it already."""
     told: Callable[[], None]
     """To be called once the server said that it was observed; it spreads no further before."""
+    past: Past | None = None
+    """Of one that spreads."""
 
 
 class _Spread:
     """A binary on its way over the estate."""
 
-    __slots__ = ("binary", "groups", "hosts", "ready", "scored", "sensors")
+    __slots__ = ("binary", "groups", "hosts", "past", "ready", "scored", "sensors")
 
     def __init__(
         self, binary: Binary, sensors: list[Sensor], ready: list[_Spread], *, scored: bool
     ) -> None:
         self.binary, self.sensors, self.ready, self.scored = binary, sensors, ready, scored
         self.groups: set[str] | None = None
-        self.hosts = 0
+        self.hosts, self.past = 0, Past()
 
     def told(self) -> None:
         if self.sensors and len(self.ready) < _SPREADING:
@@ -87,6 +101,7 @@ class Arrivals:
             return Arrival(binary, sensor, True, True, 1, rng.random() < _SCORED, _nothing)
         sensor = spread.sensors.pop()
         spread.hosts += 1
+        spread.past.hostnames.append(sensor.hostname)
         first = new_group = spread.hosts == 1
         if first:
             if spread.sensors:
@@ -98,8 +113,9 @@ class Arrivals:
             # The server said before that it was observed: no arrival waits for another.
             spread.told()
         return Arrival(
-            spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.told
-        )
+            spread.binary, sensor, first, new_group, spread.hosts, spread.scored, spread.told,
+            spread.past,
+        )  # fmt: skip
 
     def malware(self, sensor: Sensor) -> Arrival:
         """A new program that nobody knows, which came to that endpoint to run there."""

@@ -15,6 +15,7 @@ from cbsim.world.path import FilePath, Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Call, Connection, RawWriter
+from cbsim.world.software import Binary
 
 __all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "Many", "ManyMaker", "each"]
 
@@ -44,6 +45,11 @@ _DEEDS = (
     ("netconn", "netconn", 6), ("crossprocopen", "crossproc", 6),
 )  # fmt: skip
 """What processes do unless it is published, their counter of it, and the most of it in a turn."""
+_USED = 51
+"""Of 256 new binaries, so many are used where they came to."""
+_WAITING = 1000
+_SHELLS = {"windows": "explorer.exe", "linux": "bash", "osx": "launchd"}
+"""Who starts what somebody put on an endpoint."""
 _ACQUAINTED = 8
 """How many turns pass before it is looked up anew which processes run beside each other."""
 
@@ -131,6 +137,9 @@ class Endpoints:
             "processblock": self._processblock, "emetmitigation": self._emetmitigation,
             "filelessscriptload": self._filelessscriptload,
         }  # fmt: skip
+        self._libraries: dict[Sensor, Binary] = {}
+        self._programs: dict[Sensor, Binary] = {}
+        """Binaries that came to a sensor and will be loaded or run there."""
         self._turns = 0
         self._neighbours: dict[Sensor, Process] = {}
         """For a sensor, a process that ran there some turns ago."""
@@ -196,6 +205,13 @@ class Endpoints:
             if not process.modload_count:
                 # The first is of its own image.
                 which, guid, loaded = self._own_load(process.binary)
+                bodies[first] = join((
+                    process.wide[which], stamps[places[first]], process.named, guid, process.rest,
+                    loaded, process.env,
+                ))  # fmt: skip
+            elif (libraries := self._libraries) and process.sensor in libraries:
+                new = libraries.pop(process.sensor)
+                which, guid, loaded = self.raw.load(new, scanned=True)
                 bodies[first] = join((
                     process.wide[which], stamps[places[first]], process.named, guid, process.rest,
                     loaded, process.env,
@@ -330,6 +346,13 @@ class Endpoints:
 
         return block
 
+    def met(self, sensor: Sensor, binary: Binary) -> None:
+        """A new binary came to an endpoint: some are loaded or run there afterwards."""
+        if binary.sha256[0] < _USED:
+            waiting = self._programs if binary.product.executable else self._libraries
+            if len(waiting) < _WAITING:
+                waiting[sensor] = binary
+
     # The lives of processes.
 
     def silence(self, now: int, count: int) -> None:
@@ -430,6 +453,9 @@ class Endpoints:
 
     def _exec(self, now: int, stamp: bytes, sensor: Sensor | None = None) -> Process:
         sensor = sensor or self._population.anywhere()
+        if self._programs and (new := self._programs.pop(sensor, None)):
+            parent = self._population.root(sensor, _SHELLS[sensor.os])
+            return self._population.spawn(sensor, new, now, stamp, parent)
         programs = self._estate.programs[sensor.os]
         binary = programs[int(self._random() * len(programs))]
         return self._population.spawn(sensor, binary, now, stamp)
@@ -489,16 +515,18 @@ class Endpoints:
 
     def _processblock(self, now: int, stamp: bytes) -> Happening | None:
         def block(process: Process) -> bytes:
+            process.processblock_count += 1
             banned = self._estate.library(process.sensor.os, self._rng.randrange(10**6))
             return self.raw.processblock(process, banned, now, stamp)
 
         return self._by_process("processblock", now, stamp, block)
 
     def _emetmitigation(self, now: int, stamp: bytes) -> Happening | None:
-        return self._by_process(
-            "emetmitigation", now, stamp,
-            lambda process: self.raw.emetmitigation(process, now, stamp), windows=True,
-        )  # fmt: skip
+        def mitigate(process: Process) -> bytes:
+            process.emet_count += 1
+            return self.raw.emetmitigation(process, now, stamp)
+
+        return self._by_process("emetmitigation", now, stamp, mitigate, windows=True)
 
     def _filelessscriptload(self, now: int, stamp: bytes) -> Happening | None:
         return self._by_process(

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 
+import orjson
+
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_signed
 from cbsim.wire.clock import (
@@ -24,9 +26,11 @@ from cbsim.world.process import Image, Process
 from cbsim.world.software import Binary, Product
 
 __all__ = [
+    "NO_ATTRIBUTES",
     "Known",
     "alert",
     "alerts",
+    "asked",
     "binary_document",
     "by_feed",
     "by_report",
@@ -36,6 +40,7 @@ __all__ = [
     "feed_hit",
     "highlights",
     "marked",
+    "matched_before",
     "of_alerted",
     "of_arrival",
     "of_call",
@@ -43,6 +48,7 @@ __all__ = [
     "of_product",
     "of_question",
     "of_sensor",
+    "others",
     "process_document",
     "scores",
     "segment_of",
@@ -55,6 +61,8 @@ Known = dict[str, bytes]
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
 _UNKNOWN = UNKNOWN_PARENT_MD5.encode()
 _ATTRIBUTES = (*structure("ioc_attr", {}),)
+NO_ATTRIBUTES: Known = structure("ioc_attr", {}) | {"ioc_attrs": b"{}"}
+"""Of a hit that says no more of what happened."""
 _CALL = b'{"direction":"Outbound","protocol":"TCP","port":%b,"remote_port":%b,"local_port":%b,'
 _CALL += b'"remote_ip":"%b","local_ip":"%b"%b}'
 _CALL_IN_TEXTS = _CALL.replace(b":%b", b':"%b"')
@@ -82,6 +90,8 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     known = _of_sensor_document(process.sensor) | _of_image(process.image)
     known["childproc_count"] = b"%d" % process.childproc_count
     known["cmdline"] = text(process.cmdline)
+    known["emet_count"] = b"%d" % process.emet_count
+    known["processblock_count"] = b"%d" % process.processblock_count
     known["crossproc_count"] = b"%d" % process.crossproc_count
     known["filemod_count"] = b"%d" % process.filemod_count
     known["id"] = known["process_id"] = key
@@ -106,8 +116,6 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
 @lru_cache(maxsize=1024)
 def _of_sensor_document(sensor: Sensor) -> Known:
     return {
-        "emet_count": b"0",
-        "processblock_count": b"0",
         "group": text(sensor.group),
         "host_type": sensor.host_type.encode(),
         "hostname": sensor.hostname.encode(),
@@ -135,6 +143,16 @@ def of_arrival(binary: Binary, sensor: Sensor) -> Known:
     known = of_sensor(sensor).copy()
     known["md5"], known["scores"], known["watchlists"] = binary.hex, b"{}", b"{}"
     return known
+
+
+def matched_before(watchlist: Watchlist, found: int) -> bytes:
+    """The watchlists that found a binary already, as `binaryinfo` tells of them."""
+    return b'{"watchlist_%d":"%b"}' % (watchlist.id, iso_bytes(found))
+
+
+def others(hostnames: Iterable[str]) -> bytes:
+    """The other endpoints on which a binary is, as the inside of a list."""
+    return b",".join([b'"%b"' % text(hostname) for hostname in hostnames])
 
 
 def of_copy(binary: Binary) -> Known:
@@ -300,6 +318,13 @@ def marked(name: str) -> Known:
     """Where a query for a process by its name matched."""
     found = {"highlights": [f"PREPREPRE{name}POSTPOSTPOST"]}
     return structure("ioc_attr", found) | structure("ioc_attrs", found)
+
+
+@lru_cache(maxsize=256)
+def asked(index: str, query: str) -> bytes:
+    """A feed's query as newer servers name it: a JSON document in a string."""
+    document = orjson.dumps({"index_type": index, "search_query": query})
+    return text(document.decode())
 
 
 @lru_cache(maxsize=256)

@@ -40,16 +40,29 @@ class Teller:
         """Some feed whose reports look for that."""
         return self.rng.choice(self.estate.feeds_of[ioc_type])
 
+    def scores(self, score: int, feed: Feed) -> bytes:
+        """A binary's scores: in a feed that knows it, and now and then in others."""
+        known = {feed.name: score}
+        if self.rng.random() < 0.4:
+            known |= {it.name: 0 for it in self.estate.feeds_of["md5"] if it is not feed}
+        return b"{%b}" % b",".join([
+            b'"alliance_score_%b":%d' % (name.encode(), it) for name, it in known.items()
+        ])  # fmt: skip
+
 
 def ticks(delay: float) -> int:
     """Seconds as FILETIME ticks, none below 0."""
     return int(max(0.0, delay) * TICKS)
 
 
-class ProcessHit(Story):
-    """A process calls an address that a feed's report names."""
+_NO_CALL = frozenset({"ingress.event.netconn"})
 
-    __slots__ = ("_attributes", "_call", "_feed", "_local_port", "_process", "_report", "_teller")
+
+class ProcessHit(Story):
+    """A process calls an address that a feed's report names, or is a program that it names."""
+
+    __slots__ = ("_attributes", "_call", "_feed", "_local_port", "_process", "_report", "_teller",
+                 "skips")  # fmt: skip
 
     def __init__(
         self,
@@ -62,9 +75,13 @@ class ProcessHit(Story):
     ) -> None:
         self._teller, self._process, self._feed, self._report = teller, process, feed, report
         self._call, self._local_port = call, local_port
-        self._attributes = facts.of_call(
-            call.host, call.address, call.port, process.sensor.ip, local_port
-        )
+        if report.ioc_type == "md5" and report.ioc_value == process.image.md5:
+            self.skips, self._attributes = _NO_CALL, facts.NO_ATTRIBUTES
+        else:
+            self.skips = Story.skips
+            self._attributes = facts.of_call(
+                call.host, call.address, call.port, process.sensor.ip, local_port
+            )
 
     @staticmethod
     def steps(latency: Latency) -> Step:
@@ -157,6 +174,7 @@ class Search(Story):
         name, process = "feed.query.hit.process", self._process
         report = _query_for(process.image.name)
         said = facts.feed_hit(self._feed, report, process.sensor, facts.marked(process.image.name))
+        said["ioc_value json"] = facts.asked("events", report.ioc_value)
         said["process_id"] = process.key.encode()
         said["segment_id"] = b"%d" % facts.segment_of(process)
         said["docs"] = self._document(name, now, self._known())

@@ -122,10 +122,10 @@ class Process:
 
     __slots__ = (
         "_bits", "_cmdline", "_guid", "_key", "bare", "binary", "childproc_count", "create_time",
-        "crossproc_count", "ended", "env", "filemod_count", "filemods", "forked_by", "guid_varint",
-        "identity", "image", "last_update", "modload_count", "named", "netconn_count", "number",
-        "parent", "path", "pid", "plain", "regmod_count", "regmods", "rest", "sensor", "sparse",
-        "started", "stored", "user", "wide",
+        "crossproc_count", "emet_count", "ended", "env", "filemod_count", "filemods", "forked_by",
+        "guid_varint", "identity", "image", "last_update", "modload_count", "named",
+        "netconn_count", "number", "parent", "path", "pid", "plain", "processblock_count",
+        "regmod_count", "regmods", "rest", "sensor", "sparse", "started", "stored", "user", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -159,6 +159,7 @@ class Process:
         self._cmdline: str | None = None
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
+        self.emet_count = self.processblock_count = 0
         # One start in sixteen is told before the sensor knows what was started.
         self.sparse = not bits >> 56 & 15
         self.ended = False

@@ -169,6 +169,7 @@ class World:
             return known
         arrived = self._arrivals.next()
         agenda.told(self._arrival, BinaryArrival(self._teller, arrived, now), now)
+        self._endpoints.met(arrived.sensor, arrived.binary)
         body = self._endpoints.raw.module(arrived.sensor, arrived.binary, stamp)
         return name, name, body, arrived.sensor
 
@@ -202,8 +203,16 @@ class World:
                 for step in self._searches:
                     begin(step, search, now)
             else:
-                feed = teller.feed("ipv4" if rng.random() < 0.6 else "dns")
-                story = self._hit_by(process, feed, rng.choice(feed.reports))
+                odds = rng.random()
+                # The hit of a program's MD5 follows its start at once: it is another hit where that
+                # is yet to be told.
+                kind = "ipv4" if odds < 0.55 else "dns" if odds < 0.9 or self.urgent else "md5"
+                feed = teller.feed(kind)
+                report = rng.choice(feed.reports)
+                if feed.ioc_type == "md5":
+                    md5 = process.image.md5
+                    report = Report(md5, "md5", md5, report.score)
+                story = self._hit_by(process, feed, report)
                 begin(self._process_hit, story, now)
         elif name in ("feed.synchronized", "cmd.feed.synchronize"):
             feed = rng.choice(self.estate.feeds)
@@ -212,7 +221,10 @@ class World:
             feed, sensor = teller.feed("dns"), self._population.anywhere()
             begin(self._host_hit, HostHit(teller, sensor, feed, rng.choice(feed.reports)), now)
         else:
-            begin(self._arrival, BinaryArrival(teller, self._arrivals.next(), now), now)
+            arrived = self._arrivals.next()
+            begin(self._arrival, BinaryArrival(teller, arrived, now), now)
+            if "ingress.event.module" not in self._published:
+                self._endpoints.met(arrived.sensor, arrived.binary)
 
     def _ready(self, now: int, stamp: bytes) -> bool:
         """Whether some process was told of; if not, one starts, told of or in silence."""
