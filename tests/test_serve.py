@@ -95,6 +95,27 @@ def serving(*args: str, **more: str) -> Iterator[Served]:
         process.communicate()
 
 
+def test_only_a_bus(tmp_path: Path) -> None:
+    out, ledger = str(tmp_path / "tap.ndjson"), str(tmp_path / "run.ledger")
+    with serving("none", "--port", "0", "--health-port", "0") as served:
+        assert served.lines["scenario"] == "none"
+        url = served.lines["broker"]
+        tap = subprocess.Popen(
+            [*CBSIM, "tap", "--broker", url, "--out", out, "--count", "50"],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert tap.stderr is not None
+        assert tap.stderr.readline().startswith("subscribed")
+        asked = ["--rate", "max", "--count", "50", "--ledger", ledger]
+        done = cbsim("run", "quickstart", *asked, CBSIM_BROKER_URL=url)
+        assert done.returncode == 0, done.stderr
+        tap.communicate(timeout=30)
+        assert served.health()["sent"] == 0
+        served.stop()
+        assert served.process.returncode == 0
+    assert cbsim("verify", "--ledger", ledger, out).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     """The quickstart on an embedded broker."""

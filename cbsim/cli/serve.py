@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _PORT = 5004
+_TICK = 0.5
+_NOTHING = "none"
+"""Instead of a scenario: only the bus."""
 
 
 @click.command("serve", short_help="Be a server's bus: broker, exchanges and a scenario.")
@@ -106,19 +110,23 @@ def command(
     """Be a Carbon Black server's bus until stopped: a broker, its exchanges, SCENARIO on and on.
 
     The broker is the embedded one on port 5004, unless --broker says otherwise. SCENARIO is as for
-    `cbsim run`; its phases repeat, the clock in its messages goes on. `GET /health` at the health
+    `cbsim run`; its phases repeat, the clock in its messages goes on; `none` is only the bus, for
+    `cbsim run` and others to publish on. `GET /health` at the health
     endpoint answers 200 once consumers can bind; `cbsim fault` asks it for faults.
     """
     from cbsim.bus.publisher import Publisher, Topology
     from cbsim.cli.run import changed
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
+    from cbsim.scenario.model import BusModel
 
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key: its certificate is missing, --tls-cert")
     hold = click.get_current_context().with_resource
-    wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
-    bus = wanted.bus
+    wanted = None
+    if scenario != _NOTHING:
+        wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
+    bus = BusModel() if wanted is None else wanted.bus
     topology = Topology(bus.events, bus.raw, bus.durable, bus.passive or passive)
     try:
         at = hold(
@@ -138,13 +146,17 @@ def command(
         _stop_on_signals(at)
         publisher = Publisher(at.url, topology, at.tls)
         health.status = "ready"
-        _say(at, scenario, wanted.seed, endpoint.url)
+        told = scenario if wanted is None else f"{scenario}, seed {wanted.seed}"
+        _say(at, told, endpoint.url)
 
         def tell(progress: Progress) -> None:
             health.sent, health.confirmed = progress.sent, progress.confirmed
             health.rate, health.behind = round(progress.rate, 1), round(progress.lag, 3)
 
         try:
+            while wanted is None:
+                publisher.flush()  # says when the broker is lost
+                time.sleep(_TICK)
             report = run_endlessly(wanted, publisher, datetime.now(UTC), on_progress=tell)
         except CbsimError:
             said = f"{health.sent:,} sent, {health.confirmed:,} confirmed a moment ago; it failed"
@@ -184,7 +196,7 @@ class _OfConsumers:
         return self._faults.apply(name, **parameters)
 
 
-def _say(at: Broker, scenario: str, seed: int, endpoint: str) -> None:
+def _say(at: Broker, scenario: str, endpoint: str) -> None:
     parts = urlsplit(at.url)
     password = "as given" if at.secret else unquote(parts.password or "")
     subscribe = f"cbsim subscribe --broker {shlex.quote(at.shown)}"
@@ -196,7 +208,7 @@ def _say(at: Broker, scenario: str, seed: int, endpoint: str) -> None:
         "broker": at.shown,
         "user": unquote(parts.username or "guest"),
         "password": password,
-        "scenario": f"{scenario}, seed {seed}",
+        "scenario": scenario,
         "health": f"{endpoint}/health",
         "subscribe": subscribe,
     }
