@@ -37,7 +37,7 @@ _CALLS = 256
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
-_USED = 51
+_USED = 16
 """Of 256 new binaries, so many are used where they came to."""
 _WAITING = 1000
 _SHELLS = {"windows": "explorer.exe", "linux": "bash", "osx": "launchd"}
