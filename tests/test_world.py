@@ -464,7 +464,7 @@ def test_new_binaries_are_loaded_and_run_where_they_came_to() -> None:
         for kind, md5 in (("load", event.modload.md5hash), ("run", event.process.md5hash)):
             if (sensor, md5.hex().upper()) in met:
                 used[kind].add(md5.hex().upper())
-    assert len(used["load"]) > 10
+    assert len(used["load"]) > 3
     assert used["run"]
     assert (used["load"] | used["run"]) & announced
 

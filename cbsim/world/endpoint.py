@@ -45,7 +45,7 @@ _DEEDS = (
     ("netconn", "netconn", 6), ("crossprocopen", "crossproc", 6),
 )  # fmt: skip
 """What processes do unless it is published, their counter of it, and the most of it in a turn."""
-_USED = 51
+_USED = 16
 """Of 256 new binaries, so many are used where they came to."""
 _WAITING = 1000
 _SHELLS = {"windows": "explorer.exe", "linux": "bash", "osx": "launchd"}

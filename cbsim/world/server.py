@@ -138,7 +138,9 @@ class Voice:
         documents = self._speeches[name].documents
         templates = documents.get(fixed)
         if templates is None:
-            templates = documents[fixed] = _fixed(documents[NOTHING], fixed)
+            # There are many of these: the shapes differ between them, or each would be made twice.
+            ways = documents[NOTHING]
+            templates = documents[fixed] = [ways[int(self._random() * len(ways))].fixed(fixed)]
         if len(templates) == 1:
             return templates[0].fill(facts, members)
         return templates[int(self._random() * len(templates))].fill(facts, members)
