@@ -7,17 +7,17 @@ from functools import lru_cache
 from random import Random
 
 from cbsim.catalog import ServerVersion
-from cbsim.wire.event import varint
 from cbsim.world.drawing import BLOCK, drawn, one_of, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
+from cbsim.world.lives import Lives, Maker
 from cbsim.world.path import FilePath, Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Call, Connection, RawWriter
 from cbsim.world.software import Binary
 
-__all__ = ["WINDOWS_ONLY", "Endpoints", "Maker", "Many", "ManyMaker", "each"]
+__all__ = ["WINDOWS_ONLY", "Endpoints", "Many", "ManyMaker", "each"]
 
 WINDOWS_ONLY = frozenset(
     f"ingress.event.{name}"
@@ -27,8 +27,8 @@ WINDOWS_ONLY = frozenset(
 )  # fmt: skip
 """What only sensors of Windows tell of: captured traffic has none of it from elsewhere."""
 
-_CHILDPROC, _FILEMOD = "ingress.event.childproc", "ingress.event.filemod"
-_MODULELOAD, _REGMOD = "ingress.event.moduleload", "ingress.event.regmod"
+_FILEMOD, _REGMOD = "ingress.event.filemod", "ingress.event.regmod"
+_MODULELOAD = "ingress.event.moduleload"
 _AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
 _TIMES = 2
 """How often a process goes through what it does to a file or key."""
@@ -38,18 +38,9 @@ _CALLS = 256
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
-_BIRTHS = 0.05
-"""How many processes start, unless that is published, for each message."""
-_DEEDS = (
-    ("moduleload", "modload", 60), ("filemod", "filemod", 20), ("regmod", "regmod", 20),
-    ("netconn", "netconn", 6), ("crossprocopen", "crossproc", 6),
-)  # fmt: skip
-"""What processes do unless it is published, their counter of it, and the most of it in a turn."""
 _USED = 16
 """Of 256 new binaries, so many are used where they came to."""
 _WAITING = 1000
-_SHELLS = {"windows": "explorer.exe", "linux": "bash", "osx": "launchd"}
-"""Who starts what somebody put on an endpoint."""
 _ACQUAINTED = 8
 """How many turns pass before it is looked up anew which processes run beside each other."""
 
@@ -69,8 +60,6 @@ _KEY_LIVES = [
 ]
 
 
-Maker = Callable[[int, bytes], Happening | None]
-"""Makes an event for a moment (FILETIME) and its varint, or the one that must come first."""
 Many = tuple[Iterable[bytes], Iterable[Sensor]]
 """The bodies of events of one name, and whose they are."""
 ManyMaker = Callable[[Sequence[int], Sequence[int], Sequence[bytes]], Many]
@@ -105,8 +94,8 @@ class Endpoints:
         self._estate, self._population, self._published = estate, population, published
         self._rng, self._random = rng, rng.random
         self._network_v2, self._sha256 = version.network_v2, version.sha256
-        self._suppresses = version.includes(ServerVersion.V5_2)
         self.raw = RawWriter(version, rng)
+        self.lives = Lives(estate, population, self.raw, version, published, rng)
         self._active, self._active_windows = population.active, population.active_windows
         self._one = one_of(rng, range(ACTIVE))
         self._paths = Paths(rng)
@@ -120,17 +109,7 @@ class Endpoints:
             for os in estate.libraries
         }
         self._key_lives = drawn(lambda: picks(rng, _KEY_LIVES))
-        started = "procstart" if version.includes(ServerVersion.V5_2) else "process"
-        self.started = f"ingress.event.{started}"
-        """What a process's own start is told as."""
-        self._silent_births = not published.intersection((self.started, _CHILDPROC))
-        self._silent_deeds = [
-            (f"{deed}_count", most) for name, deed, most in _DEEDS
-            if f"ingress.event.{name}" not in published
-        ]  # fmt: skip
-        self._unborn = 0.0
         makers: dict[str, Maker] = {
-            started: self._procstart, "procend": self._procend, "childproc": self._childproc,
             "tamper": self._tamper, "filemod": self._filemod, "regmod": self._regmod,
             "moduleload": self._moduleload, "netconn": self._netconn,
             "crossprocopen": self._crossprocopen, "remotethread": self._remotethread,
@@ -138,13 +117,14 @@ class Endpoints:
             "filelessscriptload": self._filelessscriptload,
         }  # fmt: skip
         self._libraries: dict[Sensor, Binary] = {}
-        self._programs: dict[Sensor, Binary] = {}
-        """Binaries that came to a sensor and will be loaded or run there."""
+        """Libraries that came to a sensor and will be loaded there."""
         self._turns = 0
         self._neighbours: dict[Sensor, Process] = {}
         """For a sensor, a process that ran there some turns ago."""
         self._many = self._many_makers()
-        self.makers = {f"ingress.event.{name}": maker for name, maker in makers.items()}
+        self.makers = self.lives.makers | {
+            f"ingress.event.{name}": maker for name, maker in makers.items()
+        }
 
     # What most events are: made ahead for a file, a key or a binary, but for the moment.
 
@@ -224,17 +204,17 @@ class Endpoints:
         return self._rng.randbytes(count).translate(_AMONG_ACTIVE)
 
     def _filemod(self, now: int, stamp: bytes) -> Happening | None:
-        if not self._active and (cause := self.first(now, stamp)):
+        if not self._active and (cause := self.lives.first(now, stamp)):
             return cause
         return self.filemod(self._active[self._one()], now, stamp)
 
     def _regmod(self, now: int, stamp: bytes) -> Happening | None:
-        if not self._active_windows and (cause := self.first(now, stamp, windows=True)):
+        if not self._active_windows and (cause := self.lives.first(now, stamp, windows=True)):
             return cause
         return self.regmod(self._active_windows[self._one()], now, stamp)
 
     def _moduleload(self, now: int, stamp: bytes) -> Happening | None:
-        if not self._active and (cause := self.first(now, stamp)):
+        if not self._active and (cause := self.lives.first(now, stamp)):
             return cause
         (body,), (sensor,) = self._moduleloads((0,), (now,), (stamp,))
         return _MODULELOAD, _MODULELOAD, body, sensor
@@ -349,126 +329,10 @@ class Endpoints:
     def met(self, sensor: Sensor, binary: Binary) -> None:
         """A new binary came to an endpoint: some are loaded or run there afterwards."""
         if binary.sha256[0] < _USED:
-            waiting = self._programs if binary.product.executable else self._libraries
+            executable = binary.product.executable
+            waiting = self.lives.programs if executable else self._libraries
             if len(waiting) < _WAITING:
                 waiting[sensor] = binary
-
-    # The lives of processes.
-
-    def silence(self, now: int, count: int) -> None:
-        """What happens up to that moment and is not published, in a turn of so many messages.
-
-        Processes start that nobody is told of, and do what nobody is told of, so that the data
-        store knows of as many, and as much, as with all events published.
-        """
-        deeds, population = self._silent_deeds, self._population
-        if self._silent_births:
-            self._unborn = max(self._unborn + count * _BIRTHS, ACTIVE - len(population.live))
-            while self._unborn >= 1:
-                self._unborn -= 1
-                process = self._born(now, varint(now))
-                population.begin(process)
-                self._did(process, now, deeds)
-        if deeds:
-            for process in self._active:
-                self._did(process, now, deeds)
-
-    def _did(self, process: Process, now: int, deeds: Sequence[tuple[str, int]]) -> None:
-        random, windows = self._random, process.sensor.os == "windows"
-        for counter, most in deeds:
-            if windows or counter != "regmod_count":
-                setattr(process, counter, getattr(process, counter) + int(most * random() ** 3))
-        process.last_update = now
-
-    def first(self, now: int, stamp: bytes, *, windows: bool = False) -> Happening | None:
-        """Start a process where none runs; None when it started in silence and runs now."""
-        while True:
-            cause = self._procstart(now, stamp)
-            if cause[0] in self._published:
-                return cause
-            if self._active_windows if windows else self._active:
-                return None
-
-    def begun(self, process: Process, now: int, stamp: bytes) -> Happening:
-        """A process starts, by its own account."""
-        self._population.begin(process)
-        process.last_update = now
-        return self.started, self.started, self.raw.process(process, stamp), process.sensor
-
-    def child(
-        self, process: Process, now: int, stamp: bytes, *, created: bool, how: str = "exec"
-    ) -> Happening:
-        """A process starts or ends, by its parent's account."""
-        parent = process.parent
-        assert parent is not None
-        parent.last_update = now
-        if created:
-            parent.childproc_count += 1
-        body = self.raw.childproc(parent, process, stamp, created=created, how=how)
-        return _CHILDPROC, _CHILDPROC, body, process.sensor
-
-    def _procstart(self, now: int, stamp: bytes) -> Happening:
-        starting = self._population.starting
-        if not starting and _CHILDPROC in self._published:
-            process = self._exec(now, stamp)
-            self._starts(process)
-            return self.child(process, now, stamp, created=True)
-        if not starting:
-            starting.append(self._born(now, stamp))
-        return self.begun(starting.popleft(), now, stamp)
-
-    def _childproc(self, now: int, stamp: bytes) -> Happening:
-        rng, population = self._rng, self._population
-        if population.reaping and (population.starting or rng.random() < 0.35):
-            process = population.reaping.popleft()
-            return self.child(process, now, stamp, created=False)
-        sensor, odds = population.anywhere(), rng.random()
-        if sensor.os != "windows" and odds < 0.3 and (parent := population.young(sensor)):
-            parent = parent.forked_by or parent
-            child = population.spawn(sensor, parent.binary, now, stamp, parent)
-            if odds < 0.2:
-                population.begin(parent.fork(child.pid))
-                return self.child(child, now, stamp, created=True, how="fork")
-            self._starts(child)
-            return self.child(child, now, stamp, created=True, how="other_exec")
-        process = self._exec(now, stamp, sensor)
-        if sensor.os != "linux" and odds > 0.96 and self._suppresses:
-            return self.child(process, now, stamp, created=True, how="suppressed")
-        self._starts(process)
-        return self.child(process, now, stamp, created=True)
-
-    def _born(self, now: int, stamp: bytes) -> Process:
-        """A process of which its parent does not tell."""
-        process = self._exec(now, stamp)
-        assert process.parent is not None
-        process.parent.childproc_count += 1
-        return process
-
-    def _starts(self, process: Process) -> None:
-        """Its parent told of it; its own start comes later, or is not published."""
-        if self.started in self._published:
-            self._population.starting.append(process)
-        else:
-            self._population.begin(process)
-
-    def _exec(self, now: int, stamp: bytes, sensor: Sensor | None = None) -> Process:
-        sensor = sensor or self._population.anywhere()
-        if self._programs and (new := self._programs.pop(sensor, None)):
-            parent = self._population.root(sensor, _SHELLS[sensor.os])
-            return self._population.spawn(sensor, new, now, stamp, parent)
-        programs = self._estate.programs[sensor.os]
-        binary = programs[int(self._random() * len(programs))]
-        return self._population.spawn(sensor, binary, now, stamp)
-
-    def _procend(self, now: int, stamp: bytes) -> Happening | None:
-        population = self._population
-        while process := population.oldest():
-            if process.forked_by is None:
-                population.reaping.append(process)
-                process.last_update, process.ended = now, True
-                name = "ingress.event.procend"
-                return name, name, self.raw.procend(process, stamp), process.sensor
-        return self.first(now, stamp)
 
     # The rest, which is rare.
 
@@ -544,7 +408,7 @@ class Endpoints:
         windows: bool = False,
     ) -> Happening | None:  # fmt: skip
         active = self._active_windows if windows else self._active
-        if not active and (cause := self.first(now, stamp, windows=windows)):
+        if not active and (cause := self.lives.first(now, stamp, windows=windows)):
             return cause
         process = active[self._one()]
         process.last_update = now

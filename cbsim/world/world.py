@@ -12,11 +12,12 @@ from cbsim.wire.event import varint
 from cbsim.world.agenda import Agenda
 from cbsim.world.arrival import BinaryArrival
 from cbsim.world.arrivals import Arrivals
-from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, Maker, ManyMaker, each
+from cbsim.world.endpoint import WINDOWS_ONLY, Endpoints, ManyMaker, each
 from cbsim.world.estate import Estate, Feed, Report, Sensor, Watchlist
 from cbsim.world.found import Found
 from cbsim.world.happening import Happening
 from cbsim.world.hits import HostHit, ProcessHit, Search, Synchronization, Teller
+from cbsim.world.lives import Maker
 from cbsim.world.population import Population
 from cbsim.world.process import Process
 from cbsim.world.raw import Connection, environment
@@ -86,7 +87,7 @@ class World:
         Gives the makers of events that, for moments of this turn, may be made all together after
         all others: by name; none while something else must come first.
         """
-        self._endpoints.silence(now, count)
+        self._endpoints.lives.silence(now, count)
         self._population.turn()
         many = self._endpoints.many()
         if self.urgent or not many:
@@ -151,11 +152,11 @@ class World:
 
     def _start(self, process: Process) -> None:
         """Let a process start next, before anything else."""
-        endpoints = self._endpoints
+        lives = self._endpoints.lives
         if "ingress.event.childproc" in self._published:
-            self.urgent.append(partial(endpoints.child, process, created=True))
-        if endpoints.started in self._published:
-            self.urgent.append(partial(endpoints.begun, process))
+            self.urgent.append(partial(lives.child, process, created=True))
+        if lives.started in self._published:
+            self.urgent.append(partial(lives.begun, process))
         else:
             self._population.begin(process)
 
@@ -228,12 +229,12 @@ class World:
 
     def _ready(self, now: int, stamp: bytes) -> bool:
         """Whether some process was told of; if not, one starts, told of or in silence."""
-        population, endpoints = self._population, self._endpoints
-        if not population.live and (cause := endpoints.first(now, stamp)):
+        population, lives = self._population, self._endpoints.lives
+        if not population.live and (cause := lives.first(now, stamp)):
             self.urgent.append(lambda _now, _stamp: cause)
             if population.starting:
                 process = population.starting.popleft()
-                self.urgent.append(partial(endpoints.begun, process))
+                self.urgent.append(partial(lives.begun, process))
         return bool(population.live)
 
     def _hit_by(self, process: Process, feed: Feed, report: Report) -> ProcessHit:
