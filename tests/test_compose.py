@@ -237,7 +237,7 @@ def test_the_run_of_ci_ends_with_its_exit_code(rabbitmq: tuple[Node, Path], tmp_
     tmp_path.joinpath("mine.yaml").write_text("phases: [{count: 50, rate: max}]\n")
     given = environment("ci.yaml", rabbitmq[0].url, rabbitmq[1])
     assert given["CBSIM_SCENARIO"] == "quickstart"
-    for scenario, code in (("mine.yaml", 0), ("none.yaml", 1)):
+    for scenario, code in (("mine.yaml", 0), ("none.yaml", 2)):
         done = subprocess.run(
             [*CBSIM, *services("ci.yaml")["cbsim"]["command"]], cwd=tmp_path, check=False,
             env=os.environ | given | {"CBSIM_SCENARIO": scenario}, capture_output=True, text=True,
