@@ -75,7 +75,7 @@ class Image(NamedTuple):
     """Runs as the system, not as a user."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def image_of(binary: Binary, user: str, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
     path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
