@@ -20,7 +20,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.peers import captured, perform
-from cbsim.bus.sink import NullSink
+from cbsim.bus.sink import NullSink, Relay
 from cbsim.scenario import crew
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
@@ -191,28 +191,12 @@ def held(rate: float, seconds: int, sink: Callable[[], Any] = NullSink) -> dict[
     """How a rate is held into a sink: the worst second's error, and lags in milliseconds."""
     handed: list[tuple[float, int]] = []
 
-    class Watched:
-        def __init__(self) -> None:
-            self._sink = sink()
-
-        @property
-        def confirmed(self) -> int:
-            return int(self._sink.confirmed)
-
-        def publish(self, message: Message) -> None:
-            self.publish_many([message])
-
+    class Watched(Relay):
         def publish_many(self, messages: Sequence[Message]) -> None:
-            self._sink.publish_many(messages)
+            super().publish_many(messages)
             handed.append((time.monotonic(), len(messages)))
 
-        def flush(self) -> None:
-            self._sink.flush()
-
-        def close(self) -> None:
-            self._sink.close()
-
-    watched = Watched()
+    watched = Watched(sink())
     phase = (
         load("steady-state").phases[0].model_copy(update={"rate": rate, "duration": float(seconds)})
     )

@@ -29,7 +29,7 @@ from cbsim.bus.connection import connect
 from cbsim.bus.framing import Outgoing, method
 from cbsim.bus.link import Link, _take
 from cbsim.bus.publisher import Publisher
-from cbsim.bus.sink import NullSink, Sink
+from cbsim.bus.sink import NullSink, Relay, Sink
 from cbsim.bus.topology import Topology
 from cbsim.bus.unconfirmed import Unconfirmed
 from cbsim.scenario import crew
@@ -173,26 +173,18 @@ def _scenario(count: int, *, bundled: bool = False) -> Scenario:
     """)
 
 
-class _FromFirst:
+class _FromFirst(Relay):
     """A sink whose meter begins with the first message: the estate is then built."""
 
     def __init__(self, publisher: Publisher, meter: Meter) -> None:
-        self._publisher, self._meter = publisher, meter
-        self._begun = False
-        self.flush, self.close = publisher.flush, publisher.close
-
-    @property
-    def confirmed(self) -> int:
-        return self._publisher.confirmed
-
-    def publish(self, message: Message) -> None:
-        self.publish_many((message,))
+        super().__init__(publisher)
+        self._meter, self._begun = meter, False
 
     def publish_many(self, messages: Sequence[Message]) -> None:
         if not self._begun:
             self._begun = True
             self._meter.begin()
-        self._publisher.publish_many(messages)
+        super().publish_many(messages)
 
 
 def _cbsim(where: Ground, count: int, *, bundled: bool = False) -> Sample:

@@ -433,6 +433,24 @@ def test_embedded_is_as_asked() -> None:
             connect(broker.url).close()
 
 
+def taken_slowly(port: int) -> list[bytes]:
+    """What a consumer slower than the messages gets of a broker, from its start to its end."""
+    eventually(lambda: listens(port))
+    connection = connect(f"amqp://cb:s3cret@127.0.0.1:{port}/%2F")
+    channel = connection.channel()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.exchange_declare("api.events", "topic", durable=True)
+    channel.queue_bind(queue, "api.events", "#")
+    channel.basic_qos(prefetch_count=10)
+    got = []
+    with suppress(pika.exceptions.AMQPConnectionError):
+        for method, _, body in channel.consume(queue):
+            time.sleep(0.002)
+            got.append(body)
+            channel.basic_ack(method.delivery_tag)
+    return got
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
@@ -451,19 +469,7 @@ def test_a_run_ends_its_broker_when_consumers_have_everything(
     running = subprocess.Popen(
         [*command, "--broker", f"embedded://cb:s3cret@:{port}"], stderr=subprocess.PIPE, text=True
     )
-    eventually(lambda: listens(port))
-    connection = connect(f"amqp://cb:s3cret@127.0.0.1:{port}/%2F")
-    channel = connection.channel()
-    queue = channel.queue_declare("", exclusive=True).method.queue
-    channel.exchange_declare("api.events", "topic", durable=True)
-    channel.queue_bind(queue, "api.events", "#")
-    channel.basic_qos(prefetch_count=10)
-    got = []
-    with suppress(pika.exceptions.AMQPConnectionError):
-        for method, _, body in channel.consume(queue):
-            time.sleep(0.002)  # slower than they come
-            got.append(body)
-            channel.basic_ack(method.delivery_tag)
+    got = taken_slowly(port)
     _, said = running.communicate(timeout=30)
     recording.communicate(timeout=30)
     assert running.returncode == 0, said

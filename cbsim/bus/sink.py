@@ -15,7 +15,7 @@ from cbsim.wire.clock import from_epoch_seconds
 from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import JSON_TYPE, Message
 
-__all__ = ["NdjsonSink", "NullSink", "Sink", "as_line", "brokerless", "from_line"]
+__all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless", "from_line"]
 
 
 class Sink(Protocol):
@@ -36,6 +36,39 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Give back what it holds."""
+
+
+class Relay:
+    """A sink before another, which does all that this one does not do itself."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    @property
+    def confirmed(self) -> int:
+        """As the sink says."""
+        return self._sink.confirmed
+
+    @property
+    def republished(self) -> int:
+        """As the sink says; 0 for one that never has to."""
+        return getattr(self._sink, "republished", 0)
+
+    def publish(self, message: Message) -> None:
+        """As one of several."""
+        self.publish_many((message,))
+
+    def publish_many(self, messages: Sequence[Message]) -> None:
+        """As the sink does."""
+        self._sink.publish_many(messages)
+
+    def flush(self) -> None:
+        """As the sink does."""
+        self._sink.flush()
+
+    def close(self) -> None:
+        """As the sink does."""
+        self._sink.close()
 
 
 class NullSink:

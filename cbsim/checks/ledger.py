@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
-from cbsim.bus.sink import Sink
+from cbsim.bus.sink import Relay, Sink
 from cbsim.checks.identity import identity_of
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
@@ -278,7 +278,7 @@ def _parsed(message: Message) -> object:
         return None
 
 
-class LedgerSink:
+class LedgerSink(Relay):
     """A sink that writes messages down before another sink gets them, and which are broken.
 
     A publisher tells the ledger itself what was confirmed (`on_confirmed=ledger.confirm`); of
@@ -286,22 +286,9 @@ class LedgerSink:
     """
 
     def __init__(self, sink: Sink, ledger: Ledger, *, counted: bool) -> None:
-        self._sink, self._ledger, self._counted = sink, ledger, counted
+        super().__init__(sink)
+        self._ledger, self._counted = ledger, counted
         self._noted = 0
-
-    @property
-    def confirmed(self) -> int:
-        """As the sink says."""
-        return self._sink.confirmed
-
-    @property
-    def republished(self) -> int:
-        """As the sink says."""
-        return getattr(self._sink, "republished", 0)
-
-    def publish(self, message: Message) -> None:
-        """Write it down, then publish it."""
-        self.publish_many((message,))
 
     def publish_many(self, messages: Sequence[Message]) -> None:
         """Write them down, then publish them."""
@@ -309,17 +296,17 @@ class LedgerSink:
         if {*map(type, messages)} != {Message}:
             broken = [getattr(one, "fault", None) for one in messages]
         self._ledger.record(messages, broken)
-        self._sink.publish_many(messages)
+        super().publish_many(messages)
         self._note()
 
     def flush(self) -> None:
         """As the sink does."""
-        self._sink.flush()
+        super().flush()
         self._note()
 
     def close(self) -> None:
         """Close both."""
-        self._sink.close()
+        super().close()
         self._ledger.close()
 
     def _note(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cbsim.bus.connection import PLAIN, Tls
 from cbsim.bus.publisher import Publisher, Topology
-from cbsim.bus.sink import Sink, brokerless
+from cbsim.bus.sink import Relay, Sink, brokerless
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
 
@@ -46,44 +46,31 @@ class Outlet:
             raise InputError(str(error)) from None
 
 
-class Counted:
+class Counted(Relay):
     """A sink that counts what it is given: a run that fails has no report. Raises CbsimError where
     a file raises OSError.
     """
 
     def __init__(self, sink: Sink, shown: str) -> None:
-        self._sink, self._shown = sink, shown.removeprefix("ndjson:")
+        super().__init__(sink)
+        self._shown = shown.removeprefix("ndjson:")
         self.sent = 0
-
-    @property
-    def confirmed(self) -> int:
-        """As the sink says."""
-        return self._sink.confirmed
-
-    @property
-    def republished(self) -> int:
-        """As the sink says."""
-        return getattr(self._sink, "republished", 0)
-
-    def publish(self, message: Message) -> None:
-        """Count it once the sink has it."""
-        self.publish_many((message,))
 
     def publish_many(self, messages: Sequence[Message]) -> None:
         """Count them once the sink has them."""
         with self._sentences():
-            self._sink.publish_many(messages)
+            super().publish_many(messages)
         self.sent += len(messages)
 
     def flush(self) -> None:
         """As the sink does."""
         with self._sentences():
-            self._sink.flush()
+            super().flush()
 
     def close(self) -> None:
         """As the sink does."""
         with self._sentences():
-            self._sink.close()
+            super().close()
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
