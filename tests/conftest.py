@@ -12,12 +12,17 @@ from hypothesis import settings
 from cbsim.bus.provider import provide
 from cbsim.errors import BrokerError
 
+pytest.register_assert_rewrite("tests.support")
+
 # How long an example takes says something of the machine, nothing of the code.
 settings.register_profile("cbsim", deadline=None)
 settings.load_profile("cbsim")
 
 # Programs of their own, and what only the type checker reads.
-collect_ignore = ["clients", "typed_strategies.py"]
+collect_ignore = [
+    *(f"clients/{language}" for language in ("go", "java", "node", "python")),
+    "strategies/typed_strategies.py",
+]
 
 SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared"))
 

@@ -9,7 +9,7 @@ import pytest
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.conformance.conftest import Amqp, drain, pause, until
+from tests.support.amqp import Amqp, drain, pause, until
 
 
 def dead(channel: BlockingChannel, queue: str) -> tuple[Any, BasicProperties, bytes]:

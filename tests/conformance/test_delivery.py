@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.conformance.conftest import Amqp, drain, pause, until
+from tests.support.amqp import Amqp, drain, pause, until
 
 
 class Inbox:

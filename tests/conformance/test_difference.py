@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker, NackError
 
-from tests.conformance.conftest import Amqp
+from tests.support.amqp import Amqp
 
 QUEUES, EXCHANGES = ("q1", "q2", "q3"), ("e1", "e2")
 KEYS = ("a", "a.b", "b", "")

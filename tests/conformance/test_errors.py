@@ -10,7 +10,7 @@ from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
-from tests.conformance.conftest import Amqp
+from tests.support.amqp import Amqp
 
 
 class There(NamedTuple):

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 from pamqp import commands, encode
 
-from tests.conformance.conftest import Amqp
-from tests.conformance.raw import HEADER, Closed, Raw, content
+from tests.support.amqp import Amqp
+from tests.support.raw import HEADER, Closed, Raw, content
 
 PUBLISH = commands.Basic.Publish(exchange="", routing_key="nix")
 QOS = commands.Basic.Qos()

@@ -15,8 +15,8 @@ from pika import BasicProperties
 from pika.exceptions import UnroutableError
 
 from cbsim.bus.embedded import table
-from tests.conformance.conftest import Amqp, until
-from tests.conformance.raw import Raw, content
+from tests.support.amqp import Amqp, until
+from tests.support.raw import Raw, content
 
 ZONE = pika.data.decode_value(b"T" + bytes(8), 0)[0].tzinfo
 """Of the times that pika reads: before 1.4 it gave none."""

@@ -9,7 +9,7 @@ import pytest
 from pika import BasicProperties
 from pika.exceptions import ChannelClosedByBroker
 
-from tests.conformance.conftest import Amqp, drain, pause, until
+from tests.support.amqp import Amqp, drain, pause, until
 
 
 def exists(amqp: Amqp, queue: str) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pika import BasicProperties
 
 from cbsim.bus.embedded.exchange import Binding, exchange_of
-from tests.conformance.conftest import Amqp, drain
+from tests.support.amqp import Amqp, drain
 
 WORDS = st.sampled_from(["a", "b", "feed", "", "*", "#"])
 KEYS = st.lists(WORDS, max_size=5).map(".".join)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from cbsim.bus.local import Node, node
 from cbsim.bus.publisher import Publisher
 from cbsim.errors import BrokerError
 from cbsim.wire.message import Message
+from tests.support.patience import until
 
 # The distributions' own command in PATH changes to a user who may not read our node's folder.
 _INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
@@ -34,13 +35,6 @@ def control(own: Node, *words: str) -> None:
 
 def event(number: int) -> Message:
     return Message("api.events", "ingress.event.filemod", "application/protobuf", b"%d" % number)
-
-
-def until(reached: Callable[[], bool], patience: float = 20.0) -> None:
-    end = time.monotonic() + patience
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_broker_short_of_memory_is_waited_for(own: Node) -> None:

@@ -9,11 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,59 +38,10 @@ from cbsim.scenario.loader import load, parse
 from cbsim.scenario.stream import FIXED_START
 from cbsim.wire.message import Message
 from cbsim.wire.reading import read
-
-CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
-
-
-class Served:
-    """A running `cbsim serve`, and what it printed."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process, self.lines = process, dict[str, str]()
-        assert process.stdout is not None
-        for line in process.stdout:
-            name, _, text = line.strip().partition(" ")
-            self.lines[name] = text.strip()
-            if name == "subscribe":
-                return
-        pytest.fail("it ended: " + str(process.stderr and process.stderr.read()))
-
-    @property
-    def endpoint(self) -> str:
-        return self.lines["health"].removesuffix("/health")
-
-    def health(self) -> dict[str, object]:
-        with urllib.request.urlopen(self.lines["health"]) as answer:
-            return dict(json.load(answer))
-
-    def fault(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return cbsim("fault", "--at", self.endpoint, *args)
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> str:
-        self.process.send_signal(how)
-        _, errors = self.process.communicate(timeout=30)
-        return errors
-
-
-def cbsim(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CBSIM, *args], capture_output=True, text=True, check=False, timeout=60,
-        env=os.environ | more,
-    )  # fmt: skip
-
-
-@contextmanager
-def serving(*args: str, **more: str) -> Iterator[Served]:
-    environment = {name: it for name, it in os.environ.items() if not name.startswith("CBSIM_")}
-    process = subprocess.Popen(
-        [*CBSIM, "serve", *args], text=True, env=environment | more,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield Served(process)
-    finally:
-        process.kill()
-        process.communicate()
+from tests.support.command import CBSIM
+from tests.support.patience import until
+from tests.support.port import free_port
+from tests.support.serving import Served, cbsim, serving
 
 
 def test_only_a_bus(tmp_path: Path) -> None:
@@ -231,18 +180,6 @@ def test_health_waits() -> None:
         said, _ = waiting.communicate(timeout=30)
     assert waiting.returncode == 0
     assert json.loads(said)["status"] == "ready"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def until(true: object) -> None:
-    limit = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 def test_a_fault_meets_consumers_and_not_our_publisher(served: Served) -> None:

@@ -16,7 +16,6 @@ import pika.frame
 import pika.spec
 import pytest
 import trustme
-from cable import Cable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from cbsim.bus.publisher import Publisher, Topology, declare
 from cbsim.bus.unconfirmed import Unconfirmed
 from cbsim.errors import BrokerError, WireError
 from cbsim.wire.message import Message
+from tests.support.cable import Cable
 
 Channel = pika.adapters.blocking_connection.BlockingChannel
 

@@ -17,10 +17,6 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from cable import Cable
-from test_bus import drain
-from test_cli import CBSIM, cbsim
-from test_world import everything
 
 from cbsim.bus.connection import connect
 from cbsim.bus.publisher import Publisher, Topology, declare
@@ -34,6 +30,10 @@ from cbsim.scenario.runner import Progress
 from cbsim.scenario.stream import FIXED_START
 from cbsim.wire.event import decode
 from cbsim.wire.message import Message
+from tests.support.arrival import drain
+from tests.support.cable import Cable
+from tests.support.command import CBSIM, cbsim
+from tests.support.stream import everything
 
 
 @dataclass

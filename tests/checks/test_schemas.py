@@ -13,14 +13,14 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_bus import examples
-from test_world import everything, readings, sent
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, Dialect, ServerVersion, lookup, names
 from cbsim.checks import RULES, InvalidMessage, broken, iter_errors, validate
 from cbsim.checks.schema import BASE, location, schema_of, schemas, write
 from cbsim.errors import CatalogError
 from cbsim.shipped import folder
+from tests.support.specification import examples
+from tests.support.stream import everything, readings, sent
 
 EVERY = [(name, dialect) for name in NOTIFICATIONS for dialect in Dialect]
 EVERY += [(name, Dialect.OBSERVED) for name in RAW_EVENTS]

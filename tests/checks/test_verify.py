@@ -20,8 +20,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_validate import cbsim
-from test_world import everything, sent
 
 from cbsim.bus.sink import NullSink
 from cbsim.catalog import name_of
@@ -31,6 +29,8 @@ from cbsim.report.legible import legible
 from cbsim.scenario.loader import parse
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.reading import read
+from tests.support.command import piped as cbsim
+from tests.support.stream import everything, sent
 
 
 def written(path: Path | None, stream: list[Message]) -> Ledger:

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pika
 import pytest
-from cable import Cable
 
 from cbsim.bus.connection import connect
 from cbsim.bus.embedded import FAULTS
 from cbsim.bus.provider import provide
+from tests.support.cable import Cable
 
-HERE = Path(__file__).parent / "clients"
+HERE = Path(__file__).parent
 PYTHON = ["pika", "aio_pika", "py_amqp", "kombu"]
 
 

@@ -8,7 +8,6 @@ import shlex
 import signal
 import sqlite3
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -18,14 +17,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel as Channel
 
 from cbsim.bus.connection import connect
-
-CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
-
-
-def cbsim(*args: str, **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CBSIM, *args], capture_output=True, text=True, timeout=120, check=False, **more
-    )
+from tests.support.command import CBSIM, cbsim
 
 
 def test_outbreak_twice_gives_the_same_bytes(tmp_path: Path) -> None:

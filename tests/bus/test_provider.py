@@ -9,17 +9,15 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pika.exceptions
 import pytest
 import trustme
-from engine import Engine
 
 from cbsim.bus import local
 from cbsim.bus.connection import PLAIN, Tls, connect, sentence
@@ -28,6 +26,10 @@ from cbsim.bus.local import Node, node
 from cbsim.bus.provider import provide
 from cbsim.bus.sink import from_line
 from cbsim.errors import BrokerError
+from tests.support.consumer import taken_slowly
+from tests.support.engine import Engine
+from tests.support.patience import until
+from tests.support.port import free_port, listens
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +223,7 @@ def test_a_node_ends_when_its_parent_is_killed(broker: str) -> None:
     parent.kill()
     parent.wait(30)
     parent.stdout.close()
-    eventually(lambda: not Path(home).exists() and not any(map(listens, ports)))
+    until(lambda: not Path(home).exists() and not any(map(listens, ports)))
     assert home not in subprocess.run(["ps", "axww"], capture_output=True, text=True).stdout
 
 
@@ -255,28 +257,16 @@ def test_what_is_kept_ends_with_its_parent(
     )  # fmt: skip
     assert parent.stdout is not None
     assert parent.stdout.readline() == "kept\n"
-    eventually(lambda: ending is None or "sleep 60.25" in processes())
+    until(lambda: ending is None or "sleep 60.25" in processes())
     if ending is not None:
         parent.send_signal(ending)
     parent.wait(30)
     parent.stdout.close()
-    eventually(lambda: not folder.exists() and "sleep 60.25" not in processes())
+    until(lambda: not folder.exists() and "sleep 60.25" not in processes())
 
 
 def processes() -> str:
     return subprocess.run(["ps", "axwwo", "args"], capture_output=True, text=True).stdout
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as asked:
-        return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_docker_without_an_engine(tmp_path: Path) -> None:
@@ -350,7 +340,7 @@ def test_docker_ends_with_a_parent_that_crashes(engine: Engine) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    eventually(lambda: not engine.containers)
+    until(lambda: not engine.containers)
 
 
 def test_docker_removes_what_was_left_and_nothing_else(engine: Engine) -> None:
@@ -431,29 +421,6 @@ def test_embedded_is_as_asked() -> None:
         with provide("embedded", host=host) as broker:
             assert f"@{reachable}:" in broker.url
             connect(broker.url).close()
-
-
-def taken_slowly(port: int) -> list[bytes]:
-    """What a consumer slower than the messages gets of a broker, from its start to its end."""
-    eventually(lambda: listens(port))
-    connection = connect(f"amqp://cb:s3cret@127.0.0.1:{port}/%2F")
-    channel = connection.channel()
-    queue = channel.queue_declare("", exclusive=True).method.queue
-    channel.exchange_declare("api.events", "topic", durable=True)
-    channel.queue_bind(queue, "api.events", "#")
-    channel.basic_qos(prefetch_count=10)
-    got = []
-    with suppress(pika.exceptions.AMQPConnectionError):
-        for method, _, body in channel.consume(queue):
-            time.sleep(0.002)
-            got.append(body)
-            channel.basic_ack(method.delivery_tag)
-    return got
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def test_a_run_ends_its_broker_when_consumers_have_everything(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,14 @@ from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
 from cbsim.bus.connection import Tls, connect
 from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.errors import BrokerError
-from tests.conformance.raw import Raw, content
+from tests.support.patience import until
+from tests.support.raw import Raw, content
 
 
 def opened(broker: EmbeddedBroker, name: str | None = None) -> pika.BlockingConnection:
     parameters = pika.URLParameters(broker.url)
     parameters.client_properties = {"connection_name": name} if name else None
     return pika.BlockingConnection(parameters)
-
-
-def wait(true: Any, patience: float = 10.0) -> None:
-    end = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_it_starts_and_stops_without_a_trace() -> None:
@@ -173,7 +166,7 @@ def test_publishers_wait_before_memory_runs_out_and_go_on_when_there_is_room(pre
 
         thread = threading.Thread(target=publish, daemon=True)
         thread.start()
-        wait(lambda: broker.memory > limit)
+        until(lambda: broker.memory > limit)
         consuming.process_data_events(0.3)
         # What one read of the socket brings may come on top.
         assert limit < broker.memory < limit + 400_000
@@ -200,7 +193,7 @@ def test_who_does_not_read_holds_up_nobody_and_fills_no_memory() -> None:
         channel.queue_bind("reading", "e")
         got: list[bytes] = []
         channel.basic_consume("reading", lambda *it: got.append(it[3]), auto_ack=True)
-        wait(lambda: broker.queues["deaf"].consumers == 1)
+        until(lambda: broker.queues["deaf"].consumers == 1)
         for _ in range(300):
             channel.basic_publish("e", "", b"x" * 100_000)
         while len(got) < 300:
@@ -209,7 +202,7 @@ def test_who_does_not_read_holds_up_nobody_and_fills_no_memory() -> None:
         assert waiting > 100, "the broker wrote on to a client that does not read"
         assert broker.memory > waiting * 100_000
         deaf.socket.close()
-        wait(lambda: broker.queues["deaf"].consumers == 0)
+        until(lambda: broker.queues["deaf"].consumers == 0)
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_comes() -> None:
@@ -250,7 +243,7 @@ def test_a_queue_that_goes_while_a_message_comes() -> None:
         raw.open().channel()
         raw.send(1, commands.Basic.Publish(routing_key="q", mandatory=True))
         raw.frame(2, 1, content(3))
-        wait(
+        until(
             lambda: broker.call(
                 lambda server: any(
                     one.content for each in server.connections for one in each.channels.values()

@@ -18,46 +18,13 @@ from cbsim.scenario.model import Scenario
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.address import swap_port
 from cbsim.wire.bundle import members, split
-from cbsim.wire.clock import parse_iso_time
 from cbsim.wire.event import decode
-from cbsim.wire.identity import parse_process_key, parse_unique_id, process_key, store_path
-from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
-from cbsim.wire.reading import read
+from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 from cbsim.world.arrivals import Arrivals
 from cbsim.world.estate import Estate, EstateSize
-
-EVERYTHING = """
-server: {{version: {version}, dialect: {dialect},
-  latency: {{store: 0.1, storage: 0.2, watchlist: 0.4, query: 0.6}}}}
-estate: {{sensors: 15, groups: 3, os: {{windows: 5, linux: 2, osx: 1}}, spread: 3}}
-seed: {seed}
-phases:
-  - {{count: {count}, rate: 500/s, cover: true, mix: {{"ingress.event.*": 60, "feed.*": 15,
-     "watchlist.*": 8, "binaryinfo.*": 8, "binarystore.*": 3, "cmd.*": 1{alerts}}}}}
-"""
-
-
-def everything(
-    version: str = "5.2", dialect: str = "observed", seed: int = 4, count: int = 4000
-) -> Scenario:
-    alerts = ', "alert.*": 5' if version != "4.2" else ""
-    text = EVERYTHING.format(
-        version=version, dialect=dialect, seed=seed, count=count, alerts=alerts
-    )
-    if version == "4.2":
-        text = text.replace(', "cmd.*": 1', "")
-    return parse(text)
-
-
-def sent(scenario: Scenario) -> list[Message]:
-    return [message for _, message, _, _ in messages(scenario, FIXED_START)]
-
-
-def readings(stream: list[Message]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for message in stream:
-        for reading in read(message):
-            yield name_of(reading.routing_key), reading.fields
+from tests.support.identities import check_identities, told
+from tests.support.stream import everything, readings, sent
 
 
 @pytest.mark.parametrize("version", ServerVersion)
@@ -116,80 +83,6 @@ def test_identities_hold_in_every_shipped_scenario(name: str) -> None:
     stream = messages(load(name), FIXED_START)
     started, _, _ = told([message for _, message, _, _ in islice(stream, 6000)])
     assert started
-
-
-def check_identities(stream: list[Message]) -> None:
-    assert all(told(stream))
-
-
-DEEDS = tuple(
-    f"ingress.event.{name}"
-    for name in ("filemod", "regmod", "moduleload", "netconn", "crossprocopen", "remotethread",
-                 "processblock", "emetmitigation", "procend")
-)  # fmt: skip
-
-
-def told(stream: list[Message]) -> tuple[set[str], set[str], set[str]]:
-    """Processes that started, binaries stored and reports that hit; asserts that all agree."""
-    started: set[str] = set()
-    observed: set[str] = set()
-    hosts: set[tuple[str, int]] = set()
-    groups: set[tuple[str, str]] = set()
-    stored: set[str] = set()
-    ingress: set[str] = set()
-    clocks: defaultdict[int, int] = defaultdict(int)
-    for name, fields in readings(stream):
-        if name.startswith("ingress.event."):
-            sensor = fields["env"]["endpoint"]["SensorId"]
-            moment = int(fields["header"]["timestamp"])
-            assert moment >= clocks[sensor], "timestamps run backwards within a sensor"
-            clocks[sensor] = moment
-            if name.endswith("procstart"):
-                header = fields["header"]
-                started.add(
-                    process_key(sensor, header["process_pid"], int(header["process_create_time"]))
-                )
-            if name in DEEDS:
-                header = fields["header"]
-                created = int(header["process_create_time"])
-                by = process_key(sensor, header["process_pid"], created)
-                assert by in started, f"{name} of a process that was not told of"
-            guid = fields["header"].get("filepath_string_guid")
-            if guid is not None:
-                assert guid in {entry["guid"] for entry in fields["strings"]}
-        key = fields.get("process_id") or fields.get("process_guid")
-        if key is not None:
-            assert key in started, f"{name} names a process that was not told of"
-        if name == "binaryinfo.observed":
-            assert fields["md5"] not in observed
-            observed.add(fields["md5"])
-        if name == "binaryinfo.host.observed":
-            pair = fields["md5"], fields["sensor_id"]
-            assert fields["md5"] in observed
-            assert pair not in hosts
-            hosts.add(pair)
-        if name == "binaryinfo.group.observed":
-            couple = fields["md5"], fields["group"]
-            assert fields["md5"] in {md5 for md5, _ in hosts}
-            assert couple not in groups
-            groups.add(couple)
-        if name == "binarystore.file.added":
-            assert fields["md5"] in observed
-            assert fields["md5"] not in stored
-            assert fields["file_path"] == store_path(fields["md5"])
-            stored.add(fields["md5"])
-        if name == "feed.ingress.hit.process":
-            ingress.add(f"{key}{fields['report_id']}")
-        if name == "feed.storage.hit.process":
-            assert f"{key}{fields['report_id']}" in ingress
-        for document in fields.get("docs", []):
-            if "unique_id" in document:
-                unique, segment = parse_unique_id(document["unique_id"])
-                assert unique == parse_process_key(document.get("id", document["unique_id"][:36]))
-                assert segment == document.get("segment_id", segment)
-                assert unique.pid == int(document["process_pid"])
-                assert parse_iso_time(document["last_update"]) >= parse_iso_time(document["start"])
-    return started, stored, ingress
 
 
 @pytest.mark.parametrize(

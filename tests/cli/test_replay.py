@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import time
 import uuid
 from collections import Counter
@@ -13,8 +12,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from test_provider import eventually, free_port, taken_slowly
-from test_validate import cbsim
 
 from cbsim import strategies as cb
 from cbsim.bus.connection import connect
@@ -23,8 +20,11 @@ from cbsim.bus.sink import as_line, from_line
 from cbsim.strategies import Malformed
 from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import Message
-
-CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
+from tests.support.command import CBSIM
+from tests.support.command import piped as cbsim
+from tests.support.consumer import taken_slowly
+from tests.support.patience import until
+from tests.support.port import free_port
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_each_line_of_a_tap_is_there_at_once(broker: str, tmp_path: Path) -> Non
         channel.exchange_declare(exchange, "topic", durable=True)
         for number in range(5):
             channel.basic_publish(exchange, key, b"%d" % number)
-    eventually(lambda: out.read_bytes().count(b"\n") == 5)
+    until(lambda: out.read_bytes().count(b"\n") == 5)
     tap.kill()
     tap.communicate()
     assert [one.body for one in recorded(out)] == [b"%d" % number for number in range(5)]

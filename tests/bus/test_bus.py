@@ -30,6 +30,9 @@ from cbsim.scenario.runner import run
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.message import Message
 from cbsim.wire.reading import read
+from tests.support.arrival import drain
+from tests.support.port import free_port
+from tests.support.specification import examples
 
 
 @pytest.fixture
@@ -45,19 +48,6 @@ def queue(broker: str) -> Iterator[tuple[pika.adapters.blocking_connection.Block
     yield channel, name
     channel.queue_delete(name)
     connection.close()
-
-
-def drain(channel: pika.adapters.blocking_connection.BlockingChannel, name: str) -> list[Message]:
-    out = []
-    while True:
-        method, properties, body = channel.basic_get(name, auto_ack=True)
-        if method is None:
-            return out
-        assert properties.delivery_mode == 1
-        out.append(
-            Message(method.exchange, method.routing_key, properties.content_type, body,
-                    properties.headers or {})
-        )  # fmt: skip
 
 
 @pytest.mark.parametrize("version", ["4.2", "5.2", "7.x"])
@@ -187,12 +177,6 @@ def with_password(url: str, password: str) -> str:
     return f"{parts.scheme}://{parts.username}:{password}@{parts.hostname}:{parts.port}/"
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def test_redacted() -> None:
     assert redacted("amqps://cb:s3cret@h:5671/v") == "amqps://cb@h:5671/v"
 
@@ -222,19 +206,6 @@ def test_every_capture_decodes(shared: Path) -> None:
     for message in stream:
         name_of(message.routing_key)
         assert list(read(message))
-
-
-def examples(text: str) -> Iterator[tuple[str, str]]:
-    """The specification's examples by notification, as printed."""
-    name, block = "", []
-    for line in text.splitlines():
-        if line.startswith("Name: "):
-            name, block = line.removeprefix("Name: ").strip(), []
-        elif name and (line.strip() == "{" or block):
-            block.append(line)
-            if line.strip() == "}" and len(line) == len(block[0]):
-                yield name, "\n".join(block)
-                name, block = "", []
 
 
 def test_the_specifications_examples_decode(shared: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
 # A test file begins with its name: `# test_consumer.py`.
 FILES = {

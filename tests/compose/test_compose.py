@@ -16,7 +16,6 @@ from typing import Any
 import compose_spec
 import pytest
 import yaml
-from test_serve import free_port, serving, until
 
 from cbsim.bus.connection import connect
 from cbsim.bus.local import Node, node
@@ -24,11 +23,14 @@ from cbsim.cli.health import command as health
 from cbsim.cli.run import command as run
 from cbsim.cli.serve import command as serve
 from cbsim.errors import BrokerError
+from tests.support.command import CBSIM
+from tests.support.patience import until
+from tests.support.port import free_port
+from tests.support.serving import serving
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose"
 DOCKERFILE = (COMPOSE / "Dockerfile").read_text()
-CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
 
 
 def interpolated(name: str) -> dict[str, Any]:

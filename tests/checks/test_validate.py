@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from test_world import everything, sent
 
 from cbsim.bus.sink import as_line
 from cbsim.catalog import Dialect, ServerVersion
@@ -19,15 +17,8 @@ from cbsim.scenario.loader import parse
 from cbsim.wire.bundle import join
 from cbsim.wire.event import decode
 from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE, Message
-
-
-def cbsim(*words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    program = "from cbsim.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, words)],
-        input=stdin, capture_output=True, check=False,
-        env={key: it for key, it in os.environ.items() if key != "CBSIM_BROKER_URL"},
-    )  # fmt: skip
+from tests.support.command import piped as cbsim
+from tests.support.stream import everything, sent
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from cbsim.wire.event import bytes_field, decode, int_field, varint
 from cbsim.wire.message import Message
 from cbsim.wire.sensor_events_pb2 import DESCRIPTOR, CbEventMsg, CbStringMsg
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 UINT32, UINT64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 
 

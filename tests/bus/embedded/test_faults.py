@@ -24,7 +24,7 @@ from pika.exceptions import (
 
 from cbsim.bus.embedded import FAULTS, EmbeddedBroker, Faults
 from cbsim.errors import BrokerError, CbsimError
-from tests.conformance.raw import Raw
+from tests.support.raw import Raw
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_world import check_identities, everything, readings
 
 from cbsim.catalog import Dialect, ServerVersion, names
 from cbsim.checks import Record
@@ -25,6 +24,8 @@ from cbsim.wire.bundle import members, split
 from cbsim.wire.event import decode
 from cbsim.wire.message import RAW_EXCHANGE, Message
 from cbsim.world.estate import Sensor, User
+from tests.support.identities import check_identities
+from tests.support.stream import everything, readings
 
 Sent = tuple[float | None, Message, str]
 
