@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
-import sys
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +27,8 @@ from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.wire.message import Message
 from cbsim.wire.reading import read
 from tests.support.arrival import drain
+from tests.support.command import CBSIM
+from tests.support.outage import cut
 from tests.support.port import free_port
 from tests.support.specification import examples
 
@@ -103,12 +101,7 @@ def test_a_lost_connection_loses_nothing(broker: str, queue: tuple) -> None:
     for number, message in enumerate(stream):
         publisher.publish(message)
         if number in (1500, 3000):
-            # The socket goes away under the publisher, as when a broker restarts.
-            while publisher._link is None:
-                time.sleep(0.01)
-            # The publisher may not have seen yet that the first cut ended this one too.
-            with suppress(OSError):
-                publisher._link._socket.shutdown(socket.SHUT_RDWR)
+            cut(publisher)
     publisher.flush()
     publisher.close()
     arrived = Counter((one.routing_key, one.body) for one in drain(channel, name))
@@ -186,7 +179,7 @@ def test_replay_puts_out_the_bytes_it_read(broker: str, queue: tuple, shared: Pa
     captures = shared / "captures"
     files = [file for file in captures.rglob("*") if file.suffix in (".json", ".bin")]
     subprocess.run(
-        [sys.executable, "-c", "from cbsim.cli import main; main()", "replay", str(captures),
+        [*CBSIM, "replay", str(captures),
          "--broker", broker], check=True, capture_output=True,
     )  # fmt: skip
     arrived = Counter((one.routing_key, one.body) for one in drain(channel, name))

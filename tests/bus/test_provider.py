@@ -26,6 +26,7 @@ from cbsim.bus.local import Node, node
 from cbsim.bus.provider import provide
 from cbsim.bus.sink import from_line
 from cbsim.errors import BrokerError
+from tests.support.command import CBSIM
 from tests.support.consumer import taken_slowly
 from tests.support.engine import Engine
 from tests.support.patience import until
@@ -429,7 +430,7 @@ def test_a_run_ends_its_broker_when_consumers_have_everything(
     monkeypatch.setenv("PYTHONHASHSEED", "0")
     port, record = free_port(), tmp_path / "record"
     command = [
-        sys.executable, "-c", "from cbsim.cli import main; main()", "run", "steady-state",
+        *CBSIM, "run", "steady-state",
         "--rate", "1000/s", "--duration", "2s", "--start", "2024-01-01T00:00:00Z",
     ]  # fmt: skip
     recording = subprocess.Popen([*command, "--sink", f"ndjson:{record}"], stderr=subprocess.PIPE)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pika
@@ -27,6 +25,8 @@ from cbsim.bus.unconfirmed import Unconfirmed
 from cbsim.errors import BrokerError, WireError
 from cbsim.wire.message import Message
 from tests.support.cable import Cable
+from tests.support.outage import cut
+from tests.support.patience import until
 
 Channel = pika.adapters.blocking_connection.BlockingChannel
 
@@ -317,11 +317,7 @@ def test_sequence_numbers_outlive_the_connection(broker: str, bound: tuple[Chann
     for number in range(2000):
         publisher.publish(event(number))
         if number in (500, 1500):
-            while publisher._link is None:
-                time.sleep(0.01)
-            # The publisher may not have seen yet that the first cut ended this one too.
-            with suppress(OSError):
-                publisher._link._socket.shutdown(socket.SHUT_RDWR)
+            cut(publisher)
     publisher.flush()
     publisher.close()
     assert publisher.republished
@@ -451,9 +447,7 @@ def test_a_silent_connection_is_given_up(broker: str, bound: tuple[Channel, str]
         link = publisher._link
         cable.hold()
         publisher.publish(event(0))
-        until = time.monotonic() + 10
-        while publisher._link is link and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: publisher._link is not link, patience=10)
         cable.let_go()
         publisher.flush()
         publisher.close()

@@ -17,6 +17,7 @@ from cbsim.scenario.loader import parse
 from cbsim.wire.bundle import join
 from cbsim.wire.event import decode
 from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE, Message
+from tests.support.command import CBSIM
 from tests.support.command import piped as cbsim
 from tests.support.stream import everything, sent
 
@@ -201,7 +202,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, stream: list[Message
 
 def test_live(broker: str) -> None:
     consumer = subprocess.Popen(
-        [sys.executable, "-c", "from cbsim.cli import main; main()", "validate", "--broker", broker,
+        [*CBSIM, "validate", "--broker", broker,
          "--count", "300", "--bind", "#"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert consumer.stderr is not None

@@ -10,7 +10,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,7 +28,9 @@ from cbsim.report.legible import legible
 from cbsim.scenario.loader import parse
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.reading import read
+from tests.support.command import CBSIM
 from tests.support.command import piped as cbsim
+from tests.support.patience import until
 from tests.support.stream import everything, sent
 
 
@@ -345,15 +346,15 @@ def test_a_ledger_is_whole_after_a_crash(tmp_path: Path) -> None:
     """Killed in the middle of a run: all that was handed over is in the ledger."""
     out, path = tmp_path / "out.ndjson", tmp_path / "run.ledger"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from cbsim.cli import main; main()", "run", "steady-state",
-         "--sink", f"ndjson:{out}", "--rate", "2000/s", "--ledger", str(path)],
+        [*CBSIM, "run", "steady-state", "--sink", f"ndjson:{out}", "--rate", "2000/s",
+         "--ledger", str(path)],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until = time.monotonic() + 30
-    while (not out.exists() or out.stat().st_size < 200_000) and time.monotonic() < until:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        until(lambda: out.exists() and out.stat().st_size >= 200_000, patience=30)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     complete = out.read_bytes().rpartition(b"\n")[0]
     (tmp_path / "cut.ndjson").write_bytes(complete + b"\n")
     with Ledger.open(path) as ledger:
@@ -440,7 +441,7 @@ def test_a_run_through_the_broker_to_tap(broker: str, tmp_path: Path) -> None:
     """The loop that a user runs: ledger, broker, tap, verify; then six lines are tampered with."""
     out, path = tmp_path / "tap.ndjson", tmp_path / "run.ledger"
     tap = subprocess.Popen(
-        [sys.executable, "-c", "from cbsim.cli import main; main()", "tap", "--broker", broker,
+        [*CBSIM, "tap", "--broker", broker,
          "--out", str(out), "--count", str(COUNT)], stderr=subprocess.PIPE,
     )  # fmt: skip
     assert tap.stderr is not None

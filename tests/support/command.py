@@ -12,10 +12,10 @@ __all__ = ["CBSIM", "cbsim", "piped"]
 CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
 
 
-def cbsim(*words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+def cbsim(*words: str, timeout: float = 120, **settings: Any) -> subprocess.CompletedProcess[str]:
     """A command that has ended, with text; `settings` are those of `subprocess.run`."""
     return subprocess.run(
-        [*CBSIM, *words], capture_output=True, text=True, timeout=120, check=False, **settings
+        [*CBSIM, *words], capture_output=True, text=True, timeout=timeout, check=False, **settings
     )
 
 

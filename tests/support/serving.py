@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.command import CBSIM
+from tests.support import command
 
 __all__ = ["Served", "cbsim", "serving"]
 
@@ -48,17 +48,14 @@ class Served:
 
 
 def cbsim(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CBSIM, *args], capture_output=True, text=True, check=False, timeout=60,
-        env=os.environ | more,
-    )  # fmt: skip
+    return command.cbsim(*args, timeout=60, env=os.environ | more)
 
 
 @contextmanager
 def serving(*args: str, **more: str) -> Iterator[Served]:
     environment = {name: it for name, it in os.environ.items() if not name.startswith("CBSIM_")}
     process = subprocess.Popen(
-        [*CBSIM, "serve", *args], text=True, env=environment | more,
+        [*command.CBSIM, "serve", *args], text=True, env=environment | more,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -24,6 +24,7 @@ from pika.exceptions import (
 
 from cbsim.bus.embedded import FAULTS, EmbeddedBroker, Faults
 from cbsim.errors import BrokerError, CbsimError
+from tests.support.amqp import pause, until
 from tests.support.raw import Raw
 
 
@@ -62,15 +63,10 @@ class Client:
         return [body for _, body, _ in self.got]
 
     def until(self, true: Callable[[], object]) -> None:
-        end = time.monotonic() + 10
-        while not true():
-            assert time.monotonic() < end, "it did not happen within ten seconds"
-            self.connection.process_data_events(0.02)
+        until(self.connection, true)
 
     def pause(self, seconds: float = 0.2) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.connection.process_data_events(left)
+        pause(self.connection, seconds)
 
     def __enter__(self) -> Client:
         return self
