@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pika.exceptions
@@ -10,6 +10,7 @@ import pika.exceptions
 from cbsim.bus.connection import PLAIN, Tls, connect, redacted, sentence
 from cbsim.bus.publisher import Topology, declare
 from cbsim.errors import BrokerError
+from cbsim.wire.binding import ALL, Bindings
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
 __all__ = ["subscribe"]
@@ -19,7 +20,7 @@ _HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 def subscribe(
     url: str,
-    keys: Sequence[str] = ("#",),
+    bound: str | Iterable[str] = ALL,
     tls: Tls = PLAIN,
     *,
     events: str = EVENTS_EXCHANGE,
@@ -30,18 +31,19 @@ def subscribe(
     """Messages as they arrive, for ever, or until none came for `idle` seconds.
 
     Declares the exchanges, unless they must be there (`passive`). Binds a queue that the broker
-    names and that goes when we go: to `events` with each key, and to `raw` when one of them is
-    `#`. The first item is None, once the queue is bound. Raises BrokerError.
+    names and that goes when we go to what `bound` says, as `Bindings` reads it; `events` and `raw`
+    are what the server's exchanges are called there. The first item is None, once the queue is
+    bound. Raises BrokerError, and InputError for what is no binding.
     """
+    bindings = Bindings(bound, {EVENTS_EXCHANGE: events, RAW_EXCHANGE: raw})
     connection = connect(url, tls)
     try:
         channel = connection.channel()
         if not passive:
             declare(channel, Topology(events, raw), url)
         queue = channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
-        for exchange, bound in ((events, keys), (raw, [""] if "#" in keys else [])):
-            for key in bound:
-                channel.queue_bind(queue, exchange, key)
+        for exchange, key in bindings:
+            channel.queue_bind(queue, exchange, key)
         yield None
         for method, properties, body in channel.consume(
             queue, auto_ack=True, inactivity_timeout=idle

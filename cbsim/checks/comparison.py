@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ from cbsim.checks.ledger import Ledger
 from cbsim.checks.matching import Matching, Missing, Stray
 from cbsim.checks.output import layout_of
 from cbsim.checks.record import Record
+from cbsim.wire.binding import ALL, Bindings
 
 __all__ = ["Comparison", "Counts", "Difference", "compare"]
 
@@ -110,6 +111,11 @@ class Comparison:
         return not any(map(self.total, ("lost", "corrupted", "unexpected", "unmatchable")))
 
     @property
+    def exact(self) -> bool:
+        """Whether nothing came twice or out of order; what came at all is for `whole` to say."""
+        return not self.total("duplicated") and not self.disordered
+
+    @property
     def foreign(self) -> bool:
         """Whether there is an output, and nothing in it is of the ledger."""
         told = self.total("sent") > self.total("unmatchable")
@@ -126,21 +132,22 @@ def compare(
     *,
     preset: str | None = None,
     places: Mapping[str, str] | None = None,
-    bound: Sequence[str] = ("#",),
+    bound: str | Iterable[str] | Bindings = ALL,
     limit: int = 1000,
 ) -> Comparison:
     """Compare a ledger with the records of an output; raises CbsimError.
 
-    `preset` and `places` say how to read a foreign format (see `layout_of`); `bound` gives the
-    keys that the consumer bound: of other messages none is expected, and bundles only of `#`.
+    `preset` and `places` say how to read a foreign format (see `layout_of`); `bound` says
+    what the consumer bound, as `Bindings` reads it: of other messages none is expected.
     `limit` is how many differences of a kind are kept; all are counted.
     """
+    bindings = bound if isinstance(bound, Bindings) else Bindings(bound)
     records = iter(output)
     first = next(records, None)
     layout = layout_of(first or Record("", 0, fields={}), preset, places or {})
     read = chain((first,), records) if first is not None else iter(())
     items = (item for record in read for item in layout.read(record))
-    matching = Matching(ledger, layout, items, bound)
+    matching = Matching(ledger, layout, items, bindings)
     layout.end()
     result = _Settling(limit)
     for name, count in matching.sent():

@@ -15,8 +15,8 @@ import orjson
 
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.output import EVENT_KEY, Item, Layout, key_of, known_name
+from cbsim.wire.binding import Bindings
 from cbsim.wire.message import RAW_EXCHANGE
-from cbsim.wire.topic import Topic
 
 __all__ = ["Matching", "Missing", "Stray"]
 
@@ -98,7 +98,7 @@ class Matching:
     """The match of a ledger with the items of an output. One at a time for a ledger."""
 
     def __init__(
-        self, ledger: Ledger, layout: Layout, items: Iterable[Item], bound: Sequence[str]
+        self, ledger: Ledger, layout: Layout, items: Iterable[Item], bound: Bindings
     ) -> None:
         self._database = ledger.database
         self._database.executescript(_TABLES)
@@ -183,12 +183,11 @@ class Matching:
         rows = [min(count, int(count * share) + 1) for share in shares] if count else []
         return [self._database.execute(query, (row,)).fetchone()[0] for row in rows]
 
-    def _expect(self, layout: Layout, bound: Sequence[str]) -> None:
-        wanted = Topic(bound)
+    def _expect(self, layout: Layout, bound: Bindings) -> None:
         routes = {
             number: known_name(key) or exchange
             for number, exchange, key in self._database.execute("select * from route")
-            if (wanted.matches(key) if key else "#" in bound)
+            if bound.takes(exchange, key)
         }
         cursor = self._database.execute(
             "select sequence, route, digest, content, sensor, identity, published, "

@@ -14,10 +14,12 @@ import click
 from cbsim.bus.connection import Tls, redacted
 from cbsim.bus.provider import OWN
 from cbsim.errors import InputError
+from cbsim.wire.binding import ALL
 
 __all__ = [
     "HEALTH_PORT",
     "Tls",
+    "bind_option",
     "broker_options",
     "broker_url",
     "given_password",
@@ -50,6 +52,18 @@ def broker_options(function: _F) -> _F:
     ):
         function = option(function)
     return function
+
+
+bind_option = click.option(
+    "--bind",
+    "keys",
+    multiple=True,
+    default=(ALL,),
+    metavar="KEY|EXCHANGE[/KEY]",
+    help="What the queue is bound to: watchlist.#, api.rawsensordata (the bundles), or "
+    "my.exchange/key; as often as you like.  [default: #, all there is]",
+)
+"""`--bind`, of those who consume and of those who check what was consumed."""
 
 
 def broker_url(broker: str | None) -> str:

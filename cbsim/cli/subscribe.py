@@ -8,7 +8,7 @@ import click
 
 from cbsim.bus.connection import redacted
 from cbsim.bus.subscriber import subscribe
-from cbsim.cli.options import broker_options, broker_url, tls_of
+from cbsim.cli.options import bind_option, broker_options, broker_url, tls_of
 from cbsim.cli.output import FORMATS, writer
 from cbsim.errors import WireError
 
@@ -17,7 +17,7 @@ __all__ = ["command"]
 
 @click.command("subscribe", short_help="Show what arrives on the bus, decoded.")
 @broker_options
-@click.option("--bind", "keys", multiple=True, metavar="KEY", help="Routing key.  [default: #]")
+@bind_option
 @click.option("--count", type=click.IntRange(1), help="Stop after that many messages.")
 @click.option("--each", type=click.IntRange(1), help="Show that many of each kind, count the rest.")
 @click.option("--idle", type=float, metavar="SECONDS", help="Stop when nothing came for that long.")
@@ -46,7 +46,7 @@ def command(
     url, tls = broker_url(broker), tls_of(ca_file, client_cert, client_key)
     write, seen, broken = writer(form), Counter[str](), 0
     try:
-        for message in subscribe(url, keys or ("#",), tls, idle=idle, passive=passive):
+        for message in subscribe(url, keys, tls, idle=idle, passive=passive):
             if message is None:
                 click.echo(f"subscribed to {redacted(url)}", err=True)
                 continue

@@ -15,7 +15,7 @@ import click
 from cbsim.bus.connection import redacted
 from cbsim.bus.sink import as_line
 from cbsim.bus.subscriber import subscribe
-from cbsim.cli.options import broker_options, broker_url, tls_of
+from cbsim.cli.options import bind_option, broker_options, broker_url, tls_of
 from cbsim.errors import CbsimError
 
 __all__ = ["command"]
@@ -24,7 +24,7 @@ __all__ = ["command"]
 @click.command("tap", short_help="Record everything on the bus, with receive times.")
 @broker_options
 @click.option("--out", required=True, metavar="FILE", help="NDJSON; `-` is standard output.")
-@click.option("--bind", "keys", multiple=True, metavar="KEY", help="Routing key.  [default: #]")
+@bind_option
 @click.option("--count", type=click.IntRange(1), help="Stop after that many messages.")
 @click.option("--idle", type=float, metavar="SECONDS", help="Stop when nothing came for that long.")
 @click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
@@ -49,7 +49,7 @@ def command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     written = 0
     with ExitStack() as stack, suppress(KeyboardInterrupt):
-        for message in subscribe(url, keys or ("#",), tls, idle=idle, passive=passive):
+        for message in subscribe(url, keys, tls, idle=idle, passive=passive):
             if message is None:
                 # Not before: what stands in the file is worth more than a broker that is away.
                 file = stack.enter_context(_opened(out))

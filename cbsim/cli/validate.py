@@ -13,7 +13,7 @@ from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import Dialect
 from cbsim.checks.record import Record, files, records
 from cbsim.checks.validation import Validation
-from cbsim.cli.options import broker_options, tls_of
+from cbsim.cli.options import bind_option, broker_options, tls_of
 from cbsim.cli.pipe import let_go
 from cbsim.cli.progress import reading
 from cbsim.errors import InputError
@@ -30,7 +30,7 @@ __all__ = ["command"]
               help="Also what values must mean together.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
 @broker_options
-@click.option("--bind", "keys", multiple=True, metavar="KEY", help="Live: routing key.  [#]")
+@bind_option
 @click.option("--count", type=click.IntRange(1), help="Live: stop after that many messages.")
 @click.option("--idle", type=float, metavar="SECONDS", help="Live: stop when nothing came so long.")
 def command(
@@ -90,7 +90,7 @@ def _live(
 ) -> Iterator[Record]:
     number = 0
     try:
-        for message in subscribe(url, keys or ("#",), tls, idle=idle):
+        for message in subscribe(url, keys, tls, idle=idle):
             if message is None:
                 click.echo(f"subscribed to {redacted(url)}", err=True)
                 continue

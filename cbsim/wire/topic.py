@@ -27,5 +27,7 @@ class Topic:
 
 def _pattern(key: str) -> str:
     """Every word is matched with the dot before it, so that `#` may stand for none."""
+    if not key:
+        return ""
     words = {"*": r"\.[^.]*", "#": r"(?:\.[^.]*)*"}
     return "".join(words.get(word, r"\." + re.escape(word)) for word in key.split("."))

@@ -92,13 +92,50 @@ def test_a_lost_a_doubled_and_a_changed_message_are_named(server: CbServer) -> N
     lost = json.loads(taken[2].body)["md5"]
     with pytest.raises(AssertionError, match=rf"lacks 1; the first: .*{lost}"):
         server.assert_consumed([*taken[:2], *taken[3:]])
+    # A broker delivers at least once.
+    assert server.assert_consumed([*taken, taken[0]]).total("duplicated") == 1
     with pytest.raises(AssertionError, match="has twice 1"):
-        server.assert_consumed([*taken, taken[0]])
+        server.assert_consumed([*taken, taken[0]], strict=True)
     changed = taken[0]._replace(body=taken[0].body.replace(b"md5", b"MD5"))
     with pytest.raises(AssertionError, match="has damaged 1"):
         server.assert_consumed([changed, *taken[1:]])
     with pytest.raises(AssertionError, match="has besides 1"):
         server.assert_consumed([*taken, examples("feed.synchronized")[0].message])
+
+
+def test_order_is_judged_where_it_is_asked_for(server: CbServer) -> None:
+    queue = server.queue("ingress.#")
+    for _ in range(4):
+        server.emit("ingress.event.netconn", sensor_id=3)
+    taken = queue.expect(4)
+    server.assert_consumed(taken, bound="ingress.#", strict=True)
+    server.assert_consumed(taken[::-1], bound="ingress.#")
+    with pytest.raises(AssertionError, match="has 3 after a later one of the same sensor"):
+        server.assert_consumed(taken[::-1], bound="ingress.#", strict=True)
+
+
+def test_a_plain_text_is_one_binding(server: CbServer) -> None:
+    queue = server.queue("watchlist.#")
+    server.emit("watchlist.hit.process")
+    server.emit("feed.synchronized")
+    server.assert_consumed(queue.expect(1), bound="watchlist.#")
+    with pytest.raises(AssertionError, match="lacks 1; the first: lost watchlist"):
+        server.assert_consumed([], bound="watchlist.#")
+    with pytest.raises(AssertionError, match=r"nothing was sent on alert\.#: nothing to compare"):
+        server.assert_consumed([], bound="alert.#")
+
+
+def test_the_exchange_of_bundles_is_a_binding(server: CbServer) -> None:
+    bundle = find(cb.bundle(events=2, zipped=True), lambda _: True)
+    queue = server.queue("api.rawsensordata")
+    server.publish(bundle)
+    server.emit("feed.synchronized")
+    [taken] = queue.expect(1)
+    assert len(queue) == 0
+    server.assert_consumed([taken], bound="api.rawsensordata")
+    with pytest.raises(AssertionError, match="lacks"):
+        server.assert_consumed([], bound="api.rawsensordata")
+    server.assert_consumed([taken], bound=[server.raw_exchange])
 
 
 def test_output_may_be_bodies_objects_or_a_file(server: CbServer, tmp_path: Path) -> None:
