@@ -27,6 +27,17 @@ collect_ignore = [
 SHARED = Path(os.environ.get("CBSIM_SHARED", Path(__file__).parents[2] / "shared"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: what takes minutes to show is shown in its long form."""
+    parser.addoption("--long", action="store_true", help="the long forms of tests that have one")
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig: pytest.Config) -> bool:
+    """Whether a test shall run in its long form."""
+    return bool(pytestconfig.getoption("--long"))
+
+
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
     """The URL of a RabbitMQ; without one the test is skipped, or fails where CI requires it."""

@@ -93,7 +93,10 @@ class Link:
             self.resume()
 
     def resume(self) -> None:
-        """Send what is left over."""
+        """Send what is left over; nothing once the connection is given up."""
+        if self._ended is not None:
+            # An interrupt may have kept from us how much of it the kernel has taken.
+            return
         backlog = self._backlog
         try:
             while backlog:

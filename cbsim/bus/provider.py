@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import PLAIN, Tls, check, redacted
 from cbsim.errors import BrokerError, CbsimError
+from cbsim.interrupt import heed
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Broker:
             return 0
         left, since = self.backlog(), time.monotonic()
         with suppress(KeyboardInterrupt):
+            heed()
             while left and time.monotonic() - since < patience:
                 time.sleep(0.02)
                 before, left = left, self.backlog()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from cbsim.cli.options import tls_of
 from cbsim.cli.outlet import Counted, refused
 from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError, InputError
+from cbsim.interrupt import note, taken, whole
 from cbsim.wire.message import Message
 
 __all__ = ["command"]
@@ -51,9 +52,9 @@ def command(
     factor = _factor(speed)
     if not recording.exists():
         raise InputError(f"there is no recording {recording}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
     with (
+        taken(),
         opened(sink, broker, tls, Topology(passive=passive), ledger, about) as target,
         closing(Counted(target.outlet(), target.shown)) as into,
     ):
@@ -61,13 +62,15 @@ def command(
         try:
             try:
                 for batch in _due(_timed(recording), factor):
-                    into.publish_many(batch)
+                    if whole(partial(into.publish_many, batch)):
+                        raise KeyboardInterrupt
+                note()
             except KeyboardInterrupt:
                 interrupted = True
             finally:
-                into.flush()
+                interrupted |= whole(into.flush)
         finally:
-            # An interrupt may come while a batch is half handed over.
+            # A second interrupt may come while a batch is half handed over.
             sent, confirmed = max(into.sent, into.confirmed), into.confirmed
             click.echo(f"{sent:,} sent, {confirmed:,} confirmed", err=True)
         if not interrupted:

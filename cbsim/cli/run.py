@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from contextlib import closing
@@ -16,6 +15,7 @@ from cbsim.cli.options import moment, scenario_names, tls_of
 from cbsim.cli.outlet import Counted, refused
 from cbsim.cli.target import Target, opened, target_options
 from cbsim.errors import CbsimError, InputError, ScenarioError
+from cbsim.interrupt import taken
 from cbsim.report.terminal import Console
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load
@@ -84,8 +84,7 @@ def command(
     about = {"scenario": scenario, "seed": str(wanted.seed), "start": begin.isoformat(),
              "server": wanted.server.version,
              **({} if workers is None else {"workers": str(workers)})}  # fmt: skip
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with opened(sink, broker, tls, topology, ledger, about) as target:
+    with taken(), opened(sink, broker, tls, topology, ledger, about) as target:
         console = Console(sys.stderr, scenario, target.shown)
         if workers is None:
             report = _alone(wanted, target, console, begin, count)

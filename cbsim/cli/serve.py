@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from cbsim.cli.options import (
 )
 from cbsim.cli.outlet import refused
 from cbsim.errors import CbsimError
+from cbsim.interrupt import taken
 from cbsim.report.endpoint import Endpoint, Health
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def command(
         health = Health("starting", scenario, redacted(at.url))
         faults = None if at.faults is None else _OfConsumers(at.faults)
         endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
-        _stop_on_signals(at)
+        # A blocked publisher would wait for its confirms without end.
+        hold(taken(at.faults.clear) if at.faults is not None else taken())
         publisher = Publisher(at.url, topology, at.tls)
         health.status = "ready"
         told = scenario if wanted is None else f"{scenario}, seed {wanted.seed}"
@@ -168,16 +169,6 @@ def command(
         return
     click.echo(f"{report.sent:,} sent, {report.confirmed:,} confirmed", err=True)
     refused(report.sent, report.confirmed)
-
-
-def _stop_on_signals(at: Broker) -> None:
-    def stop(*_: object) -> None:
-        if at.faults is not None:
-            at.faults.clear()  # a blocked publisher would wait for its confirms without end
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
 
 
 class _OfConsumers:

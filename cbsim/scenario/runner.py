@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
 
 from cbsim.bus.sink import Sink
+from cbsim.interrupt import heed, note, whole
 from cbsim.scenario import rate as rates
 from cbsim.scenario.lag import Lags
 from cbsim.scenario.model import Phase, Scenario
@@ -83,7 +85,9 @@ def run(
 ) -> Report:
     """Publish a scenario on schedule, open loop, and wait for the last confirm.
 
-    A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed.
+    A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed. A signal that is
+    `interrupt.taken` waits for the end of the batch in hand, and the last confirm; a second does
+    not.
     """
     phases = Stream(scenario, start).phases(count)
     return conduct(scenario, phases, sink, count=count, on_progress=on_progress)
@@ -136,8 +140,8 @@ class _Run:
         self._sink, self._count, self._on_progress = sink, count, on_progress
         self.report = report = Report()
         known = [phase.duration for phase in scenario.phases if phase.rate != rates.MAX]
-        whole = all(known) and len(known) == len(scenario.phases)
-        self._length = sum(filter(None, known)) if whole else None
+        bounded = all(known) and len(known) == len(scenario.phases)
+        self._length = sum(filter(None, known)) if bounded else None
         phases = _begun(phases)
         self._began = self._told = self._since = begin()
         """When the run began, when it was told of, and since when the schedule runs."""
@@ -150,6 +154,7 @@ class _Run:
         self._in_hand: list[str] = []
         """The names of what is being handed over."""
         try:
+            heed()
             for batches in phases:
                 opened, unpaced = time.monotonic(), False
                 for batch in batches:
@@ -163,13 +168,13 @@ class _Run:
                         break
                 if unpaced:
                     self._since += time.monotonic() - opened
-            sink.flush()
+            note()
         except KeyboardInterrupt:
             report.interrupted = True
-            sink.flush()
+        report.interrupted |= whole(sink.flush)
         report.confirmed = sink.confirmed - self._confirmed_before
         if report.confirmed > report.sent:
-            # An interrupt came while a batch was half handed over.
+            # An interrupt that nobody had taken came while a batch was half handed over.
             report.per_name.update(self._in_hand[: report.confirmed - report.sent])
             report.sent = report.confirmed
         report.seconds = time.monotonic() - self._began
@@ -195,12 +200,16 @@ class _Run:
         self.report.behind = max(0.0, time.monotonic() - self._since - dues[-1])
 
     def _hand_over(self, batch: Batch, at: int, upto: int) -> None:
-        whole = at == 0 and upto == len(batch.messages)
-        self._in_hand = batch.names if whole else batch.names[at:upto]
-        self._sink.publish_many(batch.messages if whole else batch.messages[at:upto])
+        if whole(partial(self._publish, batch, at, upto)):
+            raise KeyboardInterrupt
+        self._tell(batch, time.monotonic())
+
+    def _publish(self, batch: Batch, at: int, upto: int) -> None:
+        everything = at == 0 and upto == len(batch.messages)
+        self._in_hand = batch.names if everything else batch.names[at:upto]
+        self._sink.publish_many(batch.messages if everything else batch.messages[at:upto])
         self.report.sent += upto - at
         self.report.per_name.update(self._in_hand)
-        self._tell(batch, time.monotonic())
 
     def _tell(self, batch: Batch, now: float) -> None:
         passed = now - self._told

@@ -7,17 +7,18 @@ when the process that started it is gone.
 from __future__ import annotations
 
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
 from cbsim.bus.sink import Sink
 from cbsim.errors import CbsimError
+from cbsim.interrupt import taken, whole
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.portion import Portion
 from cbsim.scenario.runner import Progress, Report, conduct
@@ -57,13 +58,13 @@ def work(crew: Connection, orders: Orders) -> None:
     """Publish a portion; the last that is told is a Report or a Failure."""
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     told: Report | Failure = Report(interrupted=True)
-    with suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, _interrupt)
-        told = _outcome(crew, orders)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # Without a crew, nobody wants to know.
-    with suppress(OSError):
-        crew.send(told)
+    # Once: what is being confirmed then is confirmed in peace.
+    with taken(twice=False):
+        with suppress(KeyboardInterrupt):
+            told = _outcome(crew, orders)
+        # Without a crew, nobody wants to know.
+        with suppress(OSError):
+            whole(partial(crew.send, told))
 
 
 def _outcome(crew: Connection, orders: Orders) -> Report | Failure:
@@ -84,7 +85,7 @@ def _published(crew: Connection, orders: Orders) -> Report:
     portion = Portion(orders.scenario, orders.start, orders.number, orders.workers)
     sink = orders.sink()
     try:
-        report = conduct(
+        return conduct(
             orders.scenario,
             portion.phases(orders.count),
             sink,
@@ -92,32 +93,14 @@ def _published(crew: Connection, orders: Orders) -> Report:
             on_progress=lambda progress: _tell(crew, progress),
             begin=ready,
         )
-        # What it did is not to be lost while the connection is closed.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        return report
     finally:
         sink.close()
 
 
 def _tell(crew: Connection, telling: Telling) -> None:
-    with _undisturbed():
-        crew.send(telling)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No interrupt comes meanwhile: half of a telling would be none."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _interrupt(*_: object) -> None:
-    # Once: what is being confirmed then is confirmed in peace.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    # Half of a telling would be none.
+    if whole(partial(crew.send, telling)):
+        raise KeyboardInterrupt
 
 
 def _leave_with_parent() -> None:

@@ -200,13 +200,18 @@ def bound(broker: str) -> Iterator[tuple[Channel, str]]:
     connection.close()
 
 
+def waiting(bound: tuple[Channel, str]) -> int:
+    channel, name = bound
+    return channel.queue_declare(name, passive=True).method.message_count
+
+
 def arrived_at(bound: tuple[Channel, str]) -> list[tuple[str, bytes]]:
     channel, name = bound
     out: list[tuple[str, bytes]] = []
-    if waiting := channel.queue_declare(name, passive=True).method.message_count:
+    if ready := waiting(bound):
         for method, _, body in channel.consume(name, auto_ack=True):
             out.append((method.routing_key, body))
-            if len(out) == waiting:
+            if len(out) == ready:
                 break
         channel.cancel()
     return out
@@ -346,6 +351,27 @@ def test_an_interrupt_in_the_middle_of_a_write(broker: str, bound: tuple[Channel
     publisher.flush()
     publisher.close()
     assert list(dict.fromkeys(bodies(bound))) == [b"0.", b"1.", b"2."]
+
+
+def test_what_is_given_up_sends_nothing_more(broker: str, bound: tuple[Channel, str]) -> None:
+    link = Link(broker)
+    sent = link._socket.send
+
+    class Interrupting:
+        def send(self, data: memoryview) -> int:
+            sent(data)
+            raise KeyboardInterrupt
+
+    link._socket, real = Interrupting(), link._socket
+    with pytest.raises(KeyboardInterrupt):
+        link.write(link.encode([event(number) for number in range(10)]))
+    link._socket = real
+    link.abandon("interrupted")
+    link.resume()
+    link.write(link.encode([event(10)]))
+    until(lambda: waiting(bound) >= 10)
+    link.close()
+    assert bodies(bound) == [b"%d." % number for number in range(10)]
 
 
 def test_a_closed_channel_ends_the_run(broker: str) -> None:
