@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from cbsim.errors import ScenarioError
 from cbsim.wire.event import text_field
+from cbsim.world.first_vocabulary import FEEDS, WATCHLISTS
 from cbsim.world.software import Binary, Software
-from cbsim.world.vocabulary import FEEDS, WATCHLISTS
 
 if TYPE_CHECKING:
     from faker import Faker

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS
-from cbsim.world.vocabulary import MALWARE, MODULES, PROGRAMS, Program
+from cbsim.world.first_vocabulary import MALWARE, MODULES, PROGRAMS, Program
 
 __all__ = ["Binary", "Product", "Software"]
 
