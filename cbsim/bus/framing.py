@@ -58,7 +58,7 @@ class Outgoing:
         """Their frames, in order; raises WireError for a routing key or headers AMQP forbids."""
         kinds, room = self._kinds, self._room
         parts: list[bytes] = []
-        for exchange, routing_key, content_type, body, headers, _ in messages:
+        for exchange, routing_key, content_type, body, headers, _, _ in messages:
             key: object = exchange, routing_key, content_type
             if headers:
                 key = key, tuple(headers.items())

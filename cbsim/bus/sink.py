@@ -12,7 +12,6 @@ import orjson
 
 from cbsim.errors import CbsimError, WireError
 from cbsim.wire.clock import from_epoch_seconds
-from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import JSON_TYPE, Message
 
 __all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless", "from_line"]
@@ -148,8 +147,8 @@ def as_line(message: Message, received: float | None = None) -> bytes:
         "headers": dict(message.headers),
         "timestamp": message.timestamp,
     }
-    if isinstance(message, BrokenMessage):
-        fields["broken"] = message.fault
+    if message.broken is not None:
+        fields["broken"] = message.broken
     if received is not None:
         fields["received"] = round(received, 6)
     try:
@@ -183,12 +182,10 @@ def from_line(line: bytes) -> Message:
         except (KeyError, TypeError, ValueError):
             raise WireError("expected `body` (text) or `body_base64`") from None
     ticks = from_epoch_seconds(moment) if moment else 0
-    message = Message(
-        fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, ticks
-    )
-    how = fields.get("broken")
-    if how is None:
-        return message
-    if not isinstance(how, str):
-        raise WireError(f"field 'broken': expected a string, got {how!r}")
-    return BrokenMessage.of(message, how)
+    broken = fields.get("broken")
+    if not isinstance(broken, str | None):
+        raise WireError(f"field 'broken': expected a string, got {broken!r}")
+    return Message(
+        fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, ticks,
+        broken,
+    )  # fmt: skip

@@ -156,24 +156,20 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def record(self, messages: Sequence[Message], broken: Sequence[str | None] = ()) -> None:
-        """Write messages down, in the order in which they will be published; raises CbsimError.
-
-        `broken` says of each how it is broken on purpose, None for the others.
-        """
+    def record(self, messages: Sequence[Message]) -> None:
+        """Write messages down, in the order in which they will be published; raises CbsimError."""
         now, routes = time.time(), self._routes
         rows: list[list[Any]] = []
-        for number, message in enumerate(messages):
+        for message in messages:
             fields = _parsed(message)
             content = None if fields is None else content_digest(fields)
-            how = broken[number] if broken else None
             # A bundle that is broken on purpose may be a bomb: nobody unpacks it here.
-            bomb = how is not None and message.exchange == RAW_EXCHANGE
+            bomb = message.broken is not None and message.exchange == RAW_EXCHANGE
             identity = {} if bomb else identity_of(message, fields)
             route = message.exchange, message.routing_key
             rows.append(
                 [0, route, digest(message.body), content, identity.get("sensor"),
-                 orjson.dumps(identity).decode(), now, how]
+                 orjson.dumps(identity).decode(), now, message.broken]
             )  # fmt: skip
         with self._writing():
             first = self._read("select coalesce(max(sequence) + 1, 0) from entry")
@@ -292,10 +288,7 @@ class LedgerSink(Relay):
 
     def publish_many(self, messages: Sequence[Message]) -> None:
         """Write them down, then publish them."""
-        broken: Sequence[str | None] = ()
-        if {*map(type, messages)} != {Message}:
-            broken = [getattr(one, "fault", None) for one in messages]
-        self._ledger.record(messages, broken)
+        self._ledger.record(messages)
         super().publish_many(messages)
         self._note()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names
 from cbsim.errors import ScenarioError
-from cbsim.wire.fault import BrokenMessage, Fault
+from cbsim.wire.fault import Fault
 from cbsim.wire.message import Message
 
 if TYPE_CHECKING:
@@ -68,10 +68,7 @@ class Corpus:
         for moment in moments:
             name, message = self._messages[self._at]
             self._at = (self._at + self._step) % len(self._messages)
-            moved = message._replace(moment=moment)
-            if isinstance(message, BrokenMessage):
-                moved = BrokenMessage.of(moved, message.fault)
-            messages.append(moved)
+            messages.append(message._replace(moment=moment))
             taken.append(name)
         return messages, taken, range(len(moments))
 
@@ -148,4 +145,5 @@ def _drawn(strategy: SearchStrategy[Any], count: int, seed: str) -> list[Any]:
 def _message(drawn: Any) -> Message:
     if isinstance(drawn, Message):
         return drawn
-    return BrokenMessage.of(drawn.message, str(drawn))
+    labelled: Message = drawn.labelled
+    return labelled

@@ -31,6 +31,11 @@ class Malformed:
     pointer: str | None = None
     """Of a fault in a field: a JSON pointer to it."""
 
+    @property
+    def labelled(self) -> Message:
+        """The message, which says itself then how it is broken: a ledger does not expect it."""
+        return self.message._replace(broken=str(self))
+
     def __str__(self) -> str:
         return f"{self.fault}: {self.detail}"
 

@@ -136,14 +136,10 @@ class CbServer:
         Raises BrokerError, and WireError, with none of them published, when there is one among
         them that AMQP cannot carry.
         """
-        plain = [one if isinstance(one, Message) else one.message for one in messages]
-        broken = [
-            getattr(one, "fault", None) if isinstance(one, Message) else str(one)
-            for one in messages
-        ]
+        plain = [one if isinstance(one, Message) else one.labelled for one in messages]
         # What is written down and not taken would be confirmed in place of what comes next.
         self._outgoing.check(plain)
-        self.ledger.record(plain, broken)
+        self.ledger.record(plain)
         self._publisher.publish_many(plain)
         self._publisher.flush()
 

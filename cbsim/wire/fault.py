@@ -1,13 +1,10 @@
-"""Messages that are broken on purpose, and what can be wrong with one."""
+"""What can be wrong with a message that is broken on purpose."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
 
-from cbsim.wire.message import Message
-
-__all__ = ["BrokenMessage", "Fault"]
+__all__ = ["Fault"]
 
 
 class Fault(StrEnum):
@@ -30,20 +27,3 @@ class Fault(StrEnum):
     WRONG_LENGTH = "wrong-length"
     CORRUPT_ZIP = "corrupt-zip"
     ZIP_BOMB = "zip-bomb"
-
-
-class BrokenMessage(Message):
-    """A message that is broken on purpose, as a consumer's robustness is tested with."""
-
-    fault: str
-    """What is wrong with it."""
-
-    @classmethod
-    def of(cls, message: Message, fault: str) -> Self:
-        """The message with its label."""
-        made = cls._make(message)
-        made.fault = fault
-        return made
-
-    def __repr__(self) -> str:
-        return f"<{self.fault}: {self.routing_key or self.exchange}, {len(self.body)} bytes>"

@@ -41,6 +41,8 @@ class Message(NamedTuple):
     headers: Mapping[str, int | str] = _NO_HEADERS
     moment: int = 0
     """The moment it belongs to on the scenario's clock (FILETIME); 0 where that is not known."""
+    broken: str | None = None
+    """How it is broken on purpose, to test how robust a consumer is; None for a sound one."""
 
     @property
     def timestamp(self) -> float:
@@ -52,7 +54,8 @@ def columns(
     keys: Iterable[str], types: Iterable[str], bodies: Iterable[bytes], moments: Iterable[int]
 ) -> list[Message]:
     """Messages on `api.events`, a column a field: many at once cost a fifth of one by one."""
-    rows = zip(repeat(EVENTS_EXCHANGE), keys, types, bodies, repeat(_NO_HEADERS), moments)
+    rows = zip(repeat(EVENTS_EXCHANGE), keys, types, bodies, repeat(_NO_HEADERS), moments,
+               repeat(None))  # fmt: skip
     return list(map(_from_row, rows))
 
 

@@ -23,7 +23,6 @@ from cbsim.errors import CatalogError, CbsimError, WireError
 from cbsim.scenario.loader import load
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.testing import CbQueue, CbServer, deliver, examples
-from cbsim.wire.fault import BrokenMessage
 from cbsim.wire.message import RAW_EXCHANGE, Message
 
 
@@ -204,7 +203,7 @@ def test_broken_messages_are_published_marked_and_need_no_output(server: CbServe
 def test_a_sound_message_that_a_broken_one_equals_is_not_lost() -> None:
     empty = Message(RAW_EXCHANGE, "", "application/protobuf", b"")
     with CbServer("embedded") as server:
-        server.publish(BrokenMessage.of(empty, "empty-body: no body"), empty)
+        server.publish(empty._replace(broken="empty-body: no body"), empty)
         assert server.assert_consumed([empty]).whole
         with pytest.raises(AssertionError, match="lacks 1"):
             server.assert_consumed([])
