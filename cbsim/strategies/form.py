@@ -33,7 +33,9 @@ JsonObject = dict[str, Any]
 """A JSON object as `json.loads` gives it."""
 
 MIXED = "mixed"
-"""Each field as one dialect or the other has it."""
+"""Each field as one dialect or the other has it; of a document, as any notification with such
+documents has it.
+"""
 
 # As large as Hypothesis still shows without a warning (30,000 characters).
 MANY = 25
@@ -190,6 +192,8 @@ def _slots(
                 optional |= field.optional if tables else not field.required
             else:
                 optional = True
+        if shapes and document is not None and len(spoken) > 1:
+            shapes |= _elsewhere(document, field.name)
         if shapes and field.domain.kind is not Kind.DOCUMENTS:
             slots.append(
                 Slot(
@@ -203,6 +207,20 @@ def _slots(
                 )
             )
     return tuple(slots)
+
+
+@cache
+def _elsewhere(document: str, field: str) -> dict[Shape, None]:
+    """The shapes that a field of such documents has in any notification, of any server."""
+    return dict.fromkeys(
+        shape
+        for notification in NOTIFICATIONS.values()
+        if notification.document == document
+        for one in notification.forms[0].documents
+        if one.name == field
+        for dialect in Dialect
+        for shape in notification.shapes(one, dialect)
+    )
 
 
 def _source(notification: Notification, field: Field, document: str | None) -> Source:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ from cbsim.catalog import (
     RAW_EVENTS,
     Dialect,
     ServerVersion,
+    Shape,
     lookup,
     name_of,
     names,
@@ -38,6 +40,10 @@ from cbsim.wire.identity import parse_process_key, parse_unique_id
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
 T = TypeVar("T")
+TYPES = {
+    Shape.STRING: str, Shape.DIGITS: str, Shape.TRUTH: str, Shape.DISPLAY: str,
+    Shape.INTEGER: int, Shape.BOOLEAN: bool, Shape.NUMBER: float, Shape.ARRAY: list,
+}  # fmt: skip
 
 
 def corpus(strategy: SearchStrategy[T], count: int = 200) -> list[T]:
@@ -92,6 +98,38 @@ def test_a_mixture_has_the_shapes_of_both_dialects(name: str, data: st.DataObjec
     rules = {problem.rule for problem in iter_errors(message, name, "observed")}
     assert rules <= {"required"}
     assert [it for it in broken(message, name) if not it.warning] == []
+
+
+def kinds(name: str, dialect: str, count: int) -> dict[str, Counter[type]]:
+    """Of each field of the documents, how often it came as what type."""
+    seen: dict[str, Counter[type]] = defaultdict(Counter)
+    for hit in corpus(of(name)(dialect=dialect, docs=1), count):
+        for field, value in hit["docs"][0].items():
+            seen[field][type(value)] += 1
+    return seen
+
+
+def test_a_mixture_has_what_other_hits_have() -> None:
+    """As the README says: real servers send 1 and "1"."""
+    found = kinds("watchlist.hit.process", "mixed", 300)["netconn_count"]
+    assert {*found} == {int, str}
+    assert min(found.values()) > 75
+    assert {*kinds("watchlist.hit.process", "observed", 100)["netconn_count"]} == {int}
+
+
+@pytest.mark.parametrize("name", [one.name for one in NOTIFICATIONS.values() if one.document])
+def test_a_mixture_has_every_shape_that_such_documents_have(name: str) -> None:
+    alike = [one for one in NOTIFICATIONS.values() if one.document == lookup(name).document]
+    wanted: dict[str, set[type]] = defaultdict(set)
+    for notification in alike:
+        for field in notification.forms[0].documents:
+            for shape in (*field.observed, field.documented):
+                if shape in TYPES:
+                    wanted[field.name].add(TYPES[shape])
+    seen = kinds(name, "mixed", 250)
+    for field in NOTIFICATIONS[name].forms[0].documents:
+        if not field.is_family:
+            assert wanted[field.name] <= {*seen[field.name]}, field.name
 
 
 @settings(max_examples=80)
