@@ -16,6 +16,7 @@ import orjson
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.output import EVENT_KEY, Item, Layout, key_of, known_name
 from cbsim.wire.binding import Bindings
+from cbsim.wire.fault import EXPECTED
 from cbsim.wire.message import RAW_EXCHANGE
 
 __all__ = ["Matching", "Missing", "Stray"]
@@ -191,7 +192,7 @@ class Matching:
         }
         cursor = self._database.execute(
             "select sequence, route, digest, content, sensor, identity, published, "
-            "broken is not null from entry"
+            f"broken is not null and broken not like '{EXPECTED}%' from entry"
         )
         while rows := cursor.fetchmany(_BATCH):
             expected = (one for row in rows if row[1] in routes

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names
 from cbsim.errors import ScenarioError
-from cbsim.wire.fault import Fault
+from cbsim.wire.fault import Fault, Oddity
 from cbsim.wire.message import Message
 
 if TYPE_CHECKING:
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
     from cbsim.scenario.model import Phase, Scenario, ServerModel
 
-__all__ = ["BUNDLE", "FAULTS", "MALFORMED", "Corpus", "corpora_of", "drawn_by"]
+__all__ = ["BUNDLE", "FAMILIES", "KINDS", "Corpus", "corpora_of", "drawn_by"]
 
 BUNDLE = "bundle"
 """What a bundle is called in a mix, and where messages are counted by name."""
-MALFORMED = "malformed"
-"""All broken messages in a mix; `malformed.zip-bomb` is one kind of them."""
-FAULTS = tuple(f"{MALFORMED}.{fault}" for fault in Fault)
-"""Every kind of broken message, as a mix names it."""
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "malformed": tuple(f"malformed.{fault}" for fault in Fault),
+    "odd": tuple(f"odd.{oddity}" for oddity in Oddity),
+}
+"""Messages with labels, as a mix names them: all of a family, or one kind of it."""
+KINDS = tuple(kind for family in FAMILIES.values() for kind in family)
+"""Every kind of them."""
 
 
 class Corpus:
@@ -92,12 +95,12 @@ def _shares(mix: Mapping[str, float], version: ServerVersion) -> dict[str, float
     sent = (*names(version), BUNDLE)
     shares: dict[str, float] = {}
     for pattern, weight in mix.items():
-        if pattern == MALFORMED:
-            found: Iterable[str] = FAULTS
+        if pattern in FAMILIES:
+            found: Iterable[str] = FAMILIES[pattern]
         elif "*" in pattern:
-            pool = FAULTS if pattern.startswith(f"{MALFORMED}.") else sent
+            pool = FAMILIES.get(pattern.partition(".")[0], sent)
             found = [one for one in pool if fnmatchcase(one, pattern) and one not in mix]
-        elif pattern in (*sent, *FAULTS):
+        elif pattern in (*sent, *KINDS):
             found = [pattern]
         else:
             raise ScenarioError(f"mix: {lookup(pattern).name} is not sent by a {version} server")
@@ -115,8 +118,10 @@ def _strategy(name: str, server: ServerModel) -> SearchStrategy[Any]:
         return cb.message(name, server=server.version)
     if name == BUNDLE:
         return cb.bundle(server=server.version)
-    fault = Fault(name.removeprefix(f"{MALFORMED}."))
-    return cb.malformed(fault, server=server.version, dialect=server.dialect)
+    family, _, kind = name.partition(".")
+    if family == "odd":
+        return cb.odd(Oddity(kind), server=server.version, dialect=server.dialect)
+    return cb.malformed(Fault(kind), server=server.version, dialect=server.dialect)
 
 
 def _drawn(strategy: SearchStrategy[Any], count: int, seed: str) -> list[Any]:

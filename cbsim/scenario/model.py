@@ -28,7 +28,7 @@ from cbsim.catalog import (
 )
 from cbsim.errors import CbsimError
 from cbsim.scenario import rate as rates
-from cbsim.scenario.corpus import BUNDLE, FAULTS, MALFORMED
+from cbsim.scenario.corpus import BUNDLE, FAMILIES, KINDS
 
 __all__ = ["BusModel", "EstateModel", "Injection", "Phase", "Scenario", "ServerModel"]
 
@@ -234,19 +234,19 @@ class Injection(_Part):
 
 def _known_names(mix: dict[str, Any], *, drawn: bool) -> dict[str, Any]:
     known = [*NOTIFICATIONS, *RAW_EVENTS]
-    extra = [BUNDLE, MALFORMED, *FAULTS] if drawn else []
+    extra = [BUNDLE, *FAMILIES, *KINDS] if drawn else []
     for pattern in mix:
         if "*" in pattern:
             if not any(fnmatchcase(name, pattern) for name in known + extra):
                 raise ValueError(f"{pattern!r} matches no notification; `cbsim events` lists all")
-        elif pattern.startswith((BUNDLE, MALFORMED)):
+        elif pattern.partition(".")[0] in (BUNDLE, *FAMILIES):
             if pattern in extra:
                 continue
             if not drawn:
                 raise ValueError(f"{pattern!r} needs `source: strategies`")
             near = get_close_matches(pattern, extra, n=1)
             hint = f": did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{pattern!r} is no kind of broken message{hint}")
+            raise ValueError(f"{pattern!r} is no kind of broken or odd message{hint}")
         else:
             _of(lookup)(pattern)
     if not mix:
@@ -266,8 +266,8 @@ class Phase(_Part):
     source: Literal["world", "strategies"] = Field(
         "world",
         description="what the simulated endpoints do, or what Hypothesis' strategies draw: corner "
-        "cases, bundles (`bundle` in the mix) and broken messages (`malformed`, or a kind such as "
-        "`malformed.zip-bomb`)",
+        "cases, bundles (`bundle` in the mix), odd messages (`odd`, or a kind such as "
+        "`odd.empty-docs`) and broken ones (`malformed`, or a kind such as `malformed.zip-bomb`)",
     )
     mix: dict[str, Annotated[float, Field(ge=0)] | Rate] = Field(
         default_factory=lambda: {"*": 1.0},

@@ -1,7 +1,8 @@
 """Hypothesis strategies for everything the server can say, right and wrong.
 
 Each notification has one under its name with underscores, raw events have `raw_event`; `message`
-gives them as the broker delivers them, `sequence` as stories, `malformed` broken on purpose.
+gives them as the broker delivers them, `sequence` as stories, `odd` as hardly anybody expects them,
+`malformed` broken on purpose.
 
 >>> from hypothesis import given
 >>> @given(watchlist_hit_process(docs=1, dialect="mixed"))
@@ -37,15 +38,16 @@ from cbsim.strategies.family import (
     unique_id,
     windows_path,
 )
-from cbsim.strategies.fault import FaultName, Malformed
+from cbsim.strategies.fault import FaultName, Malformed, Odd, OddityName
 from cbsim.strategies.form import JsonObject
 from cbsim.strategies.machine import ConsumerMachine
 from cbsim.strategies.malformed import malformed
 from cbsim.strategies.notification import binary_document, notification, process_document
 from cbsim.strategies.notifications import *  # noqa: F403 - each notification, by name
 from cbsim.strategies.notifications import __all__ as _notifications
+from cbsim.strategies.odd import odd
 from cbsim.strategies.story import sequence
-from cbsim.wire.fault import Fault
+from cbsim.wire.fault import Fault, Oddity
 
 __all__ = [
     "ConsumerMachine",
@@ -56,6 +58,9 @@ __all__ = [
     "IocType",
     "JsonObject",
     "Malformed",
+    "Odd",
+    "Oddity",
+    "OddityName",
     "binary_document",
     "bundle",
     "command_line",
@@ -67,6 +72,7 @@ __all__ = [
     "md5",
     "message",
     "notification",
+    "odd",
     "parent_md5",
     "posix_path",
     "process_document",

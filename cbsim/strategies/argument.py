@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
@@ -23,7 +24,9 @@ __all__ = [
     "IocType",
     "dialect_of",
     "drawn",
+    "entry_of",
     "given",
+    "labels_of",
     "matching",
     "nearest",
     "server_of",
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Label = TypeVar("Label", bound=StrEnum)
 DialectName = Literal["documented", "observed", "mixed"]
 """Whose shapes a message has; `mixed`: each field may have those of either."""
 IocType = Literal["md5", "dns", "ipv4"]
@@ -57,6 +61,26 @@ def server_of(server: str | None, entry: Notification | RawEvent | None = None) 
             f"server={server!r}: {entry.name} is not sent by that version: expected {able}"
         )
     return version
+
+
+def entry_of(name: str) -> Notification | RawEvent:
+    """What the catalog says of a name; raises StrategyError."""
+    try:
+        return lookup(name)
+    except CatalogError as error:
+        raise StrategyError(f"name={name!r}: {error}") from None
+
+
+def labels_of(kind: type[Label], asked: tuple[str, ...]) -> list[Label]:
+    """The labels that were asked for, such as faults, or all of that kind; raises StrategyError."""
+    known = [*map(str, kind)]
+    for word in asked:
+        if word not in known:
+            raise StrategyError(
+                f"{word!r} is no {kind.__name__.lower()}{nearest(str(word), known)}; "
+                f"expected {', '.join(known)}"
+            )
+    return [kind(word) for word in asked or known]
 
 
 def dialect_of(dialect: str) -> str:
@@ -179,12 +203,12 @@ def _docs(docs: object) -> tuple[int, int]:
     if docs is None:
         return _FREE.least_docs, _FREE.most_docs
     if isinstance(docs, tuple) and len(docs) == 2:
-        least = whole("docs", docs[0], 1, _DOCS_LIMIT)
-        most = whole("docs", docs[1], 1, _DOCS_LIMIT)
+        least = whole("docs", docs[0], 0, _DOCS_LIMIT)
+        most = whole("docs", docs[1], 0, _DOCS_LIMIT)
         if least <= most:
             return least, most
     elif isinstance(docs, int):
-        number = whole("docs", docs, 1, _DOCS_LIMIT)
+        number = whole("docs", docs, 0, _DOCS_LIMIT)
         return number, number
     raise StrategyError(
         f"docs={docs!r}: expected how many, or (least, most), up to {_DOCS_LIMIT}, such as (1, 5)"

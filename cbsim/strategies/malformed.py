@@ -17,14 +17,13 @@ from cbsim.catalog import (
     Field,
     Kind,
     Notification,
-    RawEvent,
     ServerVersion,
     Shape,
     lookup,
 )
-from cbsim.errors import CatalogError, StrategyError, WireError
+from cbsim.errors import StrategyError, WireError
 from cbsim.strategies import form, value
-from cbsim.strategies.argument import drawn, given, nearest, server_of
+from cbsim.strategies.argument import drawn, entry_of, given, labels_of, server_of
 from cbsim.strategies.broken_bundle import BUNDLE_FAULTS
 from cbsim.strategies.cast import Cast
 from cbsim.strategies.delivery import message_of, notification_message
@@ -52,16 +51,15 @@ def malformed(
     """A message with one of these faults, or with any.
 
     With a `name`, that notification or raw event, broken in a way it can be. Nothing else of a
-    message is wrong; in the observed dialect an unknown field is only unknown. Raises
-    StrategyError.
+    message is wrong; what is odd and legal is in `odd`. Raises StrategyError.
 
     >>> malformed("truncated-json", "wrong-type", name="watchlist.hit.process")
     malformed('truncated-json', 'wrong-type', name='watchlist.hit.process')
     """
-    version = server_of(server, None if name is None else _entry(name))
+    version = server_of(server, None if name is None else entry_of(name))
     if dialect not in [*Dialect]:
         raise StrategyError(f"dialect={dialect!r}: expected documented or observed")
-    wanted = [_fault(one) for one in faults] or [*Fault]
+    wanted = labels_of(Fault, faults)
     able = [fault for fault in wanted if name is None or _can(fault, name)]
     if not able:
         raise StrategyError(f"name={name!r}: it cannot have the fault {', '.join(wanted)}")
@@ -170,18 +168,9 @@ def _wrong_type(sound: _Sound) -> Malformed:
 
 def _missing(sound: _Sound) -> Malformed:
     at, holder, field = _chosen(sound, lambda field: _required(field, sound))
-    if field.domain.kind is Kind.DOCUMENTS and sound.draw(value.BOOLEAN):
-        holder[field.name], detail = [], f"{field.name} holds nothing"
-    else:
-        del holder[field.name]
-        detail = f"{field.name} is left out"
+    del holder[field.name]
+    detail = f"{field.name} is left out"
     return _with(sound, Fault.MISSING_FIELD, _json(sound.fields), detail, f"{at}/{field.name}")
-
-
-def _unknown(sound: _Sound) -> Malformed:
-    name, content = sound.draw(_STRANGE)
-    fields = {name: content, **sound.fields}
-    return _with(sound, Fault.UNKNOWN_FIELD, _json(fields), f"{name!r} is new", f"/{name}")
 
 
 def _duplicate(sound: _Sound) -> Malformed:
@@ -240,7 +229,6 @@ _BREAKS: dict[Fault, Callable[[_Sound], Malformed]] = {
     Fault.WRONG_CONTENT_TYPE: _wrong_content_type,
     Fault.WRONG_TYPE: _wrong_type,
     Fault.MISSING_FIELD: _missing,
-    Fault.UNKNOWN_FIELD: _unknown,
     Fault.DUPLICATE_KEY: _duplicate,
     Fault.DEEP_NESTING: _deep,
     Fault.NOT_A_NUMBER: _not_a_number,
@@ -253,9 +241,6 @@ _JSON_NAMES = value.choice(_JSON)
 _NO_OBJECTS = value.choice((b"[]", b"null", b"0", b'"text"', b"true", b"[{}]"))
 _CONTENT_TYPES = (JSON_TYPE, PROTOBUF_TYPE, ZIP_TYPE, "text/plain", "")
 _JSON_VALUES: SearchStrategy[Any] = value.choice((0, "", None, [], {}))
-_STRANGE: SearchStrategy[tuple[str, Any]] = value.choice(
-    (("severity", 5), ("", ""), ("__class__", {"a": []}), ("схема", None), ("docs2", [{}]))
-)
 
 
 def _chosen(sound: _Sound, able: Callable[[Field], bool]) -> tuple[str, JsonObject, Field]:
@@ -325,23 +310,6 @@ def _required(field: Field, sound: _Sound) -> bool:
 
 def _numeric(field: Field) -> bool:
     return bool({Shape.INTEGER, Shape.NUMBER} & {*field.observed, field.documented})
-
-
-def _fault(name: str) -> Fault:
-    try:
-        return Fault(name)
-    except ValueError:
-        known = [*map(str, Fault)]
-        raise StrategyError(
-            f"{name!r} is no fault{nearest(str(name), known)}; expected {', '.join(known)}"
-        ) from None
-
-
-def _entry(name: str) -> Notification | RawEvent:
-    try:
-        return lookup(name)
-    except CatalogError as error:
-        raise StrategyError(f"name={name!r}: {error}") from None
 
 
 def _can(fault: Fault, name: str) -> bool:

@@ -11,7 +11,7 @@ import pika
 from cbsim.wire.message import Message
 
 if TYPE_CHECKING:
-    from cbsim.strategies.fault import Malformed
+    from cbsim.strategies.fault import Labelled
 
 __all__ = ["Deliveries", "deliver"]
 
@@ -62,7 +62,7 @@ class Deliveries:
 
 
 def deliver(
-    callback: Callback, messages: Iterable[Message | Malformed], *, auto_ack: bool = False
+    callback: Callback, messages: Iterable[Message | Labelled], *, auto_ack: bool = False
 ) -> Deliveries:
     """Call `callback(channel, method, properties, body)` for each message, as pika does.
 

@@ -30,7 +30,7 @@ from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 if TYPE_CHECKING:
     from cbsim.bus.embedded import Faults
     from cbsim.scenario.runner import Report
-    from cbsim.strategies.fault import Malformed
+    from cbsim.strategies.fault import Labelled
 
 __all__ = ["CbServer"]
 
@@ -130,8 +130,8 @@ class CbServer:
             self._channel = self._connection.channel()
         return self._channel
 
-    def publish(self, *messages: Message | Malformed) -> None:
-        """Publish messages, also broken ones, and wait until the broker confirmed them.
+    def publish(self, *messages: Message | Labelled) -> None:
+        """Publish messages, also broken and odd ones, and wait until the broker confirmed them.
 
         Raises BrokerError, and WireError, with none of them published, when there is one among
         them that AMQP cannot carry.

@@ -1,10 +1,10 @@
-"""What can be wrong with a message that is broken on purpose."""
+"""What can be wrong with, or odd of, a message on purpose."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Fault"]
+__all__ = ["EXPECTED", "Fault", "Oddity"]
 
 
 class Fault(StrEnum):
@@ -17,7 +17,6 @@ class Fault(StrEnum):
     WRONG_CONTENT_TYPE = "wrong-content-type"
     WRONG_TYPE = "wrong-type"
     MISSING_FIELD = "missing-field"
-    UNKNOWN_FIELD = "unknown-field"
     DUPLICATE_KEY = "duplicate-key"
     DEEP_NESTING = "deep-nesting"
     NOT_A_NUMBER = "not-a-number"
@@ -27,3 +26,25 @@ class Fault(StrEnum):
     WRONG_LENGTH = "wrong-length"
     CORRUPT_ZIP = "corrupt-zip"
     ZIP_BOMB = "zip-bomb"
+
+
+EXPECTED = "odd: "
+"""How the label of a message begins that a consumer should put out all the same."""
+
+
+class Oddity(StrEnum):
+    """What is odd of a legal message."""
+
+    EMPTY_DOCS = "empty-docs"
+    UNKNOWN_FIELD = "unknown-field"
+    UNKNOWN_ROUTING_KEY = "unknown-routing-key"
+    NULL = "null"
+
+    @property
+    def label(self) -> str:
+        """How it is called beside a message.
+
+        Of no documents, and of a name that nobody knows, a consumer may have nothing to say.
+        """
+        told = self in (Oddity.UNKNOWN_FIELD, Oddity.NULL)
+        return f"{EXPECTED if told else 'odd, may be left out: '}{self}"

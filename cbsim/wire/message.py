@@ -42,7 +42,7 @@ class Message(NamedTuple):
     moment: int = 0
     """The moment it belongs to on the scenario's clock (FILETIME); 0 where that is not known."""
     broken: str | None = None
-    """How it is broken on purpose, to test how robust a consumer is; None for a sound one."""
+    """How it is broken, or odd, on purpose, to test how robust a consumer is; None for the rest."""
 
     @property
     def timestamp(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from cbsim.bus.sink import NullSink
-from cbsim.checks import Ledger, LedgerSink
+from cbsim.checks import Ledger, LedgerSink, Record, compare
 from cbsim.checks.ledger import digest
 from cbsim.errors import CbsimError, ScenarioError
-from cbsim.scenario.corpus import FAULTS, corpora_of
+from cbsim.scenario.corpus import KINDS, corpora_of
 from cbsim.scenario.endless import repeated
 from cbsim.scenario.loader import load, parse
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import run
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.testing import CbServer
+from cbsim.wire.fault import Oddity
 from cbsim.wire.message import RAW_EXCHANGE
 
 
@@ -31,15 +33,15 @@ def scenario(mix: str, corpus: int = 60, version: str = "5.2") -> Scenario:
 
 
 def test_a_corpus_is_sent_in_turn_and_the_seed_decides_it() -> None:
-    wanted = scenario('{"feed.*": 1, malformed: 1, bundle: 1}')
+    wanted = scenario('{"feed.*": 1, malformed: 1, odd: 1, bundle: 1}')
     sent, again = [*messages(wanted, FIXED_START)], [*messages(wanted, FIXED_START)]
     assert [one[1:] for one in sent] == [one[1:] for one in again]
     assert len(sent) == 120
     names = Counter(name for _, _, name, _ in sent)
-    assert set(FAULTS) < {*names}
+    assert set(KINDS) < {*names}
     assert names["bundle"] >= 20
     for _, message, name, _ in sent:
-        assert (message.broken is not None) == name.startswith("malformed.")
+        assert (message.broken is not None) == (name in KINDS)
         assert (message.exchange == RAW_EXCHANGE) == (message.routing_key == "")
         assert message.timestamp >= FIXED_START.timestamp()
     other = wanted.model_copy(update={"seed": 99})
@@ -65,6 +67,22 @@ def test_the_ledger_says_which_are_broken_and_how() -> None:
     assert said.count(None) == report.sent - len(broken)
 
 
+def test_odd_messages_are_labelled_and_what_has_to_come_is_missed() -> None:
+    wanted = scenario('{"watchlist.hit.process": 1, odd: 4}', 80)
+    with Ledger(None) as ledger:
+        report = run(wanted, LedgerSink(NullSink(), ledger, counted=True), FIXED_START)
+        query = "select broken, count(*) from entry group by broken"
+        said: Counter[str] = Counter()
+        for label, count in ledger.database.execute(query):
+            said[label and re.fullmatch(r"odd.*?: ([a-z-]+): .*", label)[1]] += count
+        for kind in Oddity:
+            assert said[kind] == report.per_name[f"odd.{kind}"] > 0
+        lost = compare(ledger, [Record("", 1, fields={"type": "?"})]).total("lost")
+    # Nobody has to put out what has no documents, or what has a name that nobody knows.
+    told = said[Oddity.NULL] + said[Oddity.UNKNOWN_FIELD]
+    assert lost + 1 >= said[None] + told >= lost
+
+
 def test_rounds_of_a_scenario_share_a_corpus() -> None:
     whole = repeated(scenario('{"feed.synchronized": 1}', 5))
     assert len(whole.phases) > 1000
@@ -73,9 +91,9 @@ def test_rounds_of_a_scenario_share_a_corpus() -> None:
 
 def test_the_shipped_scenario_mixes_all() -> None:
     shipped = load("corner-cases")
-    assert [phase.source for phase in shipped.phases].count("strategies") == 2
+    assert [phase.source for phase in shipped.phases].count("strategies") == 3
     names = Counter(name for _, _, name, _ in messages(shipped, FIXED_START))
-    assert {*FAULTS, "bundle", "watchlist.hit.process", "ingress.event.filemod"} <= {*names}
+    assert {*KINDS, "bundle", "watchlist.hit.process", "ingress.event.filemod"} <= {*names}
 
 
 def test_a_live_consumer_gets_corner_cases(broker: str, tmp_path: Path) -> None:
@@ -117,6 +135,8 @@ def test_a_live_consumer_gets_corner_cases(broker: str, tmp_path: Path) -> None:
         ("mix: {malformed: 1}", "'malformed' needs `source: strategies`"),
         ("mix: {bundle: 1}", "'bundle' needs `source: strategies`"),
         ("source: strategies, mix: {malformed.zip-bom: 1}", "did you mean 'malformed.zip-bomb'"),
+        ("source: strategies, mix: {odd.nul: 1}", "did you mean 'odd.null'"),
+        ("mix: {odd: 1}", "'odd' needs `source: strategies`"),
         ("source: strategies, mix: {watchlist.hit.proces: 1}", "did you mean watchlist.hit.proces"),
         ("source: strategies, mix: {'x.*': 1}", "matches no notification"),
         ("source: strategies, inject: [{at: 0s, spread: {sensors: 1}}]", "`inject` needs"),
