@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import re
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+
+import orjson
 
 from cbsim.bus.sink import from_line
 from cbsim.errors import CbsimError, WireError
@@ -16,9 +19,10 @@ from cbsim.wire.message import (
     Message,
 )
 
-__all__ = ["in_order", "recorded"]
+__all__ = ["headers_beside", "in_order", "recorded"]
 
-_TYPES = {".json": JSON_TYPE, ".bin": PROTOBUF_TYPE, ".zip": ZIP_TYPE}
+_TYPES = {".json": JSON_TYPE, ".bin": PROTOBUF_TYPE, ".protobuf": PROTOBUF_TYPE, ".zip": ZIP_TYPE}
+_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
 def recorded(path: Path) -> Iterator[Message]:
@@ -26,7 +30,7 @@ def recorded(path: Path) -> Iterator[Message]:
 
     In a folder, `.../watchlist.hit.process/0.json` is a JSON message with that routing key,
     `.../ingress.event.filemod/0.bin` a raw event, and `.zip` or anything under
-    `api.rawsensordata` a bundle.
+    `api.rawsensordata` a bundle, whose headers may stand beside it (see `headers_beside`).
     """
     if path.is_dir():
         yield from _folder(path)
@@ -53,6 +57,28 @@ def in_order(folder: Path, suffixes: Container[str]) -> list[Path]:
     return sorted(found, key=order)
 
 
+def headers_beside(file: Path) -> Mapping[str, int | str]:
+    """The headers of a captured bundle, from `3.txt` beside `3.zip`; empty without such a file.
+
+    It holds a JSON object, or the properties of the message as pika prints them, with Python 2's
+    marks of long numbers and Unicode too.
+    """
+    beside = file.with_suffix(".txt")
+    if not beside.is_file():
+        return {}
+    text = beside.read_text("utf-8", "replace")
+    try:
+        said = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = _PRINTED.findall(text)
+        said = {name: int(number) if number else words for name, number, words in found}
+    headers = said.get("headers", said) if isinstance(said, dict) else {}
+    return {name: headers[name] for name in _HEADERS if isinstance(headers.get(name), int | str)}
+
+
+_PRINTED = re.compile(r"""['"](\w+)['"]: (?:(\d+)L?|u?['"]([^'"]*)['"])""")
+
+
 def _folder(path: Path) -> Iterator[Message]:
     files = in_order(path, _TYPES)
     if not files:
@@ -61,4 +87,5 @@ def _folder(path: Path) -> Iterator[Message]:
         content_type, key = _TYPES[file.suffix], file.parent.name
         bundled = content_type == ZIP_TYPE or key == RAW_EXCHANGE
         exchange = RAW_EXCHANGE if bundled else EVENTS_EXCHANGE
-        yield Message(exchange, "" if bundled else key, content_type, file.read_bytes())
+        headers = headers_beside(file) if bundled else {}
+        yield Message(exchange, "" if bundled else key, content_type, file.read_bytes(), headers)

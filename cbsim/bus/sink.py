@@ -14,7 +14,8 @@ from cbsim.errors import CbsimError, WireError
 from cbsim.wire.clock import from_epoch_seconds
 from cbsim.wire.message import JSON_TYPE, Message
 
-__all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless", "from_line"]
+__all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless",
+           "from_fields", "from_line"]  # fmt: skip
 
 
 class Sink(Protocol):
@@ -163,9 +164,13 @@ def as_line(message: Message, received: float | None = None) -> bytes:
 def from_line(line: bytes) -> Message:
     """The inverse of `as_line`; raises WireError for anything else."""
     try:
-        fields = orjson.loads(line)
+        return from_fields(orjson.loads(line))
     except orjson.JSONDecodeError as error:
         raise WireError(f"no JSON: {error}") from None
+
+
+def from_fields(fields: object) -> Message:
+    """The same of the line's JSON value."""
     if not isinstance(fields, dict):
         raise WireError("expected an object with exchange, routing_key and body")
     for name, kind in (("exchange", str), ("routing_key", str), ("content_type", str)):

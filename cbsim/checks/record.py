@@ -1,4 +1,4 @@
-"""Records of files: lines of NDJSON, items of a JSON array, rows of CSV, raw events, bundles.
+"""Records of files: lines of JSON or LEEF, items of an array, rows of CSV, raw events, bundles.
 
 Files are read as a stream: a record at a time, whatever their size.
 """
@@ -6,27 +6,34 @@ Files are read as a stream: a record at a time, whatever their size.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import re
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import ijson
 import orjson
 
-from cbsim.bus.recording import in_order
-from cbsim.bus.sink import from_line
+from cbsim.bus.recording import headers_beside, in_order
+from cbsim.bus.sink import from_fields
+from cbsim.checks.line import parsed
 from cbsim.errors import InputError, WireError
 from cbsim.wire import bundle
 from cbsim.wire.message import PROTOBUF_TYPE, RAW_EXCHANGE, ZIP_TYPE, Message
 
 __all__ = ["Record", "files", "records"]
 
-_SUFFIXES = (".json", ".ndjson", ".jsonl", ".csv", ".bin", ".zip", ".log", ".pb")
-_ZIP = b"PK\x03\x04"
+_SUFFIXES = (".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".log", ".leef", ".gz", ".bin", ".pb",
+             ".protobuf", ".zip")  # fmt: skip
+_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b\x08"
+_HEAD = 1 << 14
+"""Bytes by which a file's format is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +76,76 @@ def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) 
 
     `watch` may wrap the open file, as a progress bar does.
 
-    What the file is shows in its first bytes: `{` begins NDJSON (or JSON objects over several
-    lines each), `[` a JSON array, `PK` a zipped bundle; anything else is one raw event, or a run of
-    them, each behind its length. A name that ends in `.csv` is CSV with a header row.
+    What the file is shows in its first bytes, those of gzip aside: `{` begins NDJSON (or JSON
+    objects over several lines each), `[` a JSON array, `PK` a zipped bundle. Other text is lines of
+    LEEF or of JSON behind a prefix, as of syslog, or else CSV with a header row, by its name or its
+    first line. What is no text is one raw event, or a run of them, each behind its length.
     """
     try:
         if path == "-":
             yield from _stream(path, sys.stdin.buffer)
             return
         with Path(path).open("rb") as file:
-            read = _csv if path.endswith(".csv") else _stream
-            yield from read(path, watch(file))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+            yield from _stream(path, watch(file))
+    except (OSError, EOFError, zlib.error) as error:
+        said = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {said}") from None
 
 
 def _stream(path: str, file: IO[bytes]) -> Iterator[Record]:
-    head = file.read(4)
-    if head == _ZIP:
-        body = head + file.read(bundle.BUNDLE_LIMIT)
-        yield Record(path, 0, message=Message(RAW_EXCHANGE, "", ZIP_TYPE, body))
-        return
-    start = head.lstrip()[:1]
-    if start in (b"{", b"[", b"") and _is_text(head):
-        rest = _joined(head, file)
-        yield from _values(path, rest, "item") if start == b"[" else _lines(path, rest)
+    head = file.read(_HEAD)
+    rest = _joined(head, file)
+    if head.startswith(_GZIP):
+        unzipped = io.BufferedReader(gzip.GzipFile(fileobj=rest))
+        yield from _stream(path.removesuffix(".gz"), cast(IO[bytes], unzipped))
+    elif head.startswith(_ZIP):
+        body = rest.read(bundle.BUNDLE_LIMIT)
+        yield Record(path, 0, message=_bundle(path, ZIP_TYPE, body))
+    elif not _is_text(head):
+        yield from _events(path, rest)
+    elif head.lstrip()[:1] == b"[":
+        yield from _values(path, rest, "item")
+    elif (delimiter := _delimiter(path, head)) is not None:
+        yield from _csv(path, rest, delimiter)
     else:
-        yield from _events(path, head, file)
+        yield from _lines(path, rest)
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether bytes that look like white space and a brace are no event's first, nor its length:
-    the tag of its header is a new line, and what follows says how long the header is.
+    """Whether bytes are no event's first, nor its length: the tag of its header is a new line, and
+    what follows says how long the header is, and that its version is 4.
     """
-    return all(byte >= 0x20 or byte in b"\t\n\r" for byte in head)
+    start = head[:64]
+    plain = all(byte >= 0x20 or byte in b"\t\n\r\x1b" for byte in start)
+    if not plain or start.lstrip()[:1] in (b"{", b"[", b""):
+        return plain
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        # A character may be cut there.
+        return error.start > len(start) - 4 and len(start) == 64
+    return True
+
+
+def _delimiter(path: str, head: bytes) -> str | None:
+    """What stands between the columns of CSV; None for what is none."""
+    first = head.partition(b"\n")[0].strip()
+    if path.endswith(".csv"):
+        counts = {first.count(mark.encode()): mark for mark in ";\t,"}
+        return counts[max(counts)]
+    if path.endswith(".tsv"):
+        return "\t"
+    if first[:1] in (b"{", b"[", b"") or b"LEEF:" in first or b"{" in first:
+        return None
+    for mark in ",;\t":
+        columns = first.decode("utf-8", "replace").split(mark)
+        if len(columns) > 1 and all(re.fullmatch(r'[\w .:/"-]+', it) for it in columns):
+            return mark
+    return None
+
+
+def _bundle(path: str, content_type: str, body: bytes) -> Message:
+    return Message(RAW_EXCHANGE, "", content_type, body, headers_beside(Path(path)))
 
 
 class _Joined(io.RawIOBase):
@@ -127,17 +170,17 @@ def _joined(head: bytes, file: IO[bytes]) -> io.BufferedReader:
 
 def _lines(path: str, file: IO[bytes]) -> Iterator[Record]:
     first, second = file.readline(), file.readline()
-    if not _is_object(first) and second and not second.startswith(b"{"):
+    if first.startswith(b"{") and not _is_object(first) and second and second[:1] != b"{":
         yield from _values(path, _joined(first + second, file), "", multiple_values=True)
         return
     for number, line in enumerate(chain((first, second), file), 1):
         if line.strip():
             try:
-                value = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                yield Record(path, number, fault=f"no JSON: {error}")
+                value = parsed(line)
+            except WireError as error:
+                yield Record(path, number, fault=str(error))
             else:
-                yield _record(path, number, value, line)
+                yield _record(path, number, value)
 
 
 def _is_object(line: bytes) -> bool:
@@ -147,14 +190,14 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _record(path: str, line: int, value: object, text: bytes = b"", part: str = "") -> Record:
+def _record(path: str, line: int, value: object, part: str = "") -> Record:
     if not isinstance(value, dict):
         shown = type(value).__name__
         return Record(path, line, part, fault=f"expected a JSON object, got one of type {shown}")
     if "exchange" in value and "routing_key" in value and ("body" in value or
                                                           "body_base64" in value):  # fmt: skip
         try:
-            message = from_line(text or orjson.dumps(value))
+            message = from_fields(value)
         except WireError as error:
             return Record(path, line, part, fault=str(error))
         around = {key: one for key, one in value.items() if not key.startswith("body")}
@@ -173,7 +216,8 @@ def _values(path: str, file: IO[bytes], prefix: str, **options: bool) -> Iterato
         yield Record(path, 0, f"item {number + 1}", fault=f"no JSON: {said}")
 
 
-def _events(path: str, head: bytes, file: IO[bytes]) -> Iterator[Record]:
+def _events(path: str, file: IO[bytes]) -> Iterator[Record]:
+    head = file.read(4)
     length = int.from_bytes(head, "little")
     if length > bundle.BUNDLE_LIMIT or len(head) < 4:
         # A lone event: its first four bytes, read as a length, are always larger than any bundle.
@@ -195,9 +239,9 @@ def _events(path: str, head: bytes, file: IO[bytes]) -> Iterator[Record]:
         head = file.read(4)
 
 
-def _csv(path: str, file: IO[bytes]) -> Iterator[Record]:
+def _csv(path: str, file: IO[bytes], delimiter: str) -> Iterator[Record]:
     text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
-    rows = csv.DictReader(text, strict=True)
+    rows = csv.DictReader(text, strict=True, delimiter=delimiter)
     while True:
         line = rows.line_num + 1
         try:

@@ -18,7 +18,7 @@ from cbsim.cli.outlet import Counted, refused
 from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import note, taken, whole
-from cbsim.wire.message import Message
+from cbsim.wire.message import RAW_EXCHANGE, Message
 
 __all__ = ["command"]
 
@@ -44,6 +44,9 @@ def command(
 ) -> None:
     """Publish RECORDING again: NDJSON as `--sink ndjson:` writes it, or a folder of captures.
 
+    Headers of a captured bundle are read from N.txt beside N.zip: a JSON object, or the properties
+    as pika prints them.
+
     Messages go at the times of their recording: those of the run that wrote it, or else when `cbsim
     tap` received them. A folder holds one subfolder a routing key; its messages have no times and
     go at once. What a run broke on purpose is known as such by its recording, and so by the ledger.
@@ -58,10 +61,11 @@ def command(
         opened(sink, broker, tls, Topology(passive=passive), ledger, about) as target,
         closing(Counted(target.outlet(), target.shown)) as into,
     ):
-        interrupted = False
+        interrupted, bare = False, 0
         try:
             try:
                 for batch in _due(_timed(recording), factor):
+                    bare += sum(it.exchange == RAW_EXCHANGE and not it.headers for it in batch)
                     if whole(partial(into.publish_many, batch)):
                         raise KeyboardInterrupt
                 note()
@@ -73,6 +77,12 @@ def command(
             # A second interrupt may come while a batch is half handed over.
             sent, confirmed = max(into.sent, into.confirmed), into.confirmed
             click.echo(f"{sent:,} sent, {confirmed:,} confirmed", err=True)
+            if bare:
+                click.echo(
+                    f"{bare:,} of them are bundles without headers, since the recording has none: "
+                    "nothing says which sensor their events are of",
+                    err=True,
+                )
         if not interrupted:
             target.drain()
     refused(sent, confirmed)
