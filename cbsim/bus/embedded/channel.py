@@ -214,11 +214,13 @@ class Channel:
             if found is None:
                 raise precondition_failed(f"unknown delivery tag {tag}")
             release((found.entry.message,))
-            self._freed((found,))
+            settled = [found]
         else:
             settled = self._settle(tag, multiple)
             release(one.entry.message for one in settled)
-            self._freed(settled)
+        self._freed(settled)
+        if self.vhost.tampering is not None:
+            self.vhost.tampering.acked(self, settled)
 
     def _settle(self, tag: int, multiple: bool) -> list[Unacked]:
         unacked = self.unacked

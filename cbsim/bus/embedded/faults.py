@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from inspect import signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, NamedTuple, ParamSpec
 
 from cbsim.bus.embedded.error import AmqpError
 from cbsim.bus.embedded.fault import Fault, Limits, fault_of
@@ -31,6 +31,11 @@ OfQueue = Annotated[str | None, "On what comes from this queue; a shell pattern.
 OfConsumer = Annotated[str | None, "On what consumers with this tag get; a shell pattern."]
 After = Annotated[
     int, "Not now, but once, right after that many more of its messages have gone through."
+]
+AfterAcks = Annotated[
+    int,
+    "Not now, but once, right after the broker has got acks for that many deliveries more. Until "
+    "then they go out one by one, so that a consumer has no more than what it acknowledged.",
 ]
 Spared = Annotated[int, "Leave that many deliveries alone first."]
 Count = Annotated[int | None, "How many; every one when not given.", Limits(1)]
@@ -66,7 +71,8 @@ class Faults:
     A method that acts at once returns on how many connections, channels or consumers it did, and
     raises CbsimError when there is none that it names; with `after`, and for faults that last, it
     returns 0. What lasts does until `clear`. Of messages, `after` counts deliveries and, unless a
-    queue or consumer is named, what is published. An argument that cannot be is a CbsimError.
+    queue or consumer is named, what is published; `after_acks` counts the deliveries that a client
+    has acknowledged. An argument that cannot be is a CbsimError.
 
     Deliveries are what consumers are sent, and the answers to basic.get:
 
@@ -76,6 +82,7 @@ class Faults:
     | delay_deliveries | it comes later | the answer comes later |
     | reorder | waits for a whole window, or `patience` | shuffles what is ready of a window |
     | drop_connection, stall, close_channel with `after` | counts | counts |
+    | all four with `after_acks` | its ack counts | its ack counts |
     | cancel_consumer with `after` | counts | does not, nor does what is published |
     | with `consumer` | those with such a tag | never |
     """
@@ -95,6 +102,7 @@ class Faults:
         queue: OfQueue = None,
         consumer: OfConsumer = None,
         after: After = 0,
+        after_acks: AfterAcks = 0,
     ) -> int:
         """Drop connections."""
         select = Selector(connection, queue, consumer)
@@ -102,7 +110,9 @@ class Faults:
         def act(dropped: Connection) -> None:
             dropped.drop(how)
 
-        return self._on_connections(f"drop_connection how={how}", select, after, act)
+        return self._on_connections(
+            f"drop_connection how={how}", select, _moment(after, after_acks), act
+        )
 
     @_fault
     def stall(
@@ -112,6 +122,7 @@ class Faults:
         queue: OfQueue = None,
         consumer: OfConsumer = None,
         after: After = 0,
+        after_acks: AfterAcks = 0,
     ) -> int:
         """Neither read from connections nor write to them, not even heartbeats."""
         select = Selector(connection, queue, consumer)
@@ -121,7 +132,7 @@ class Faults:
             if seconds is not None:
                 stalled.loop.call_later(seconds, stalled.stall, False)
 
-        return self._on_connections("stall", select, after, act)
+        return self._on_connections("stall", select, _moment(after, after_acks), act)
 
     @_fault
     def delay_deliveries(
@@ -157,6 +168,7 @@ class Faults:
         queue: OfQueue = None,
         consumer: OfConsumer = None,
         after: After = 0,
+        after_acks: AfterAcks = 0,
     ) -> int:
         """Close channels with an error."""
         select = Selector(connection, queue, consumer)
@@ -176,7 +188,7 @@ class Faults:
         return self._act(
             f"close_channel code={code}",
             select,
-            after,
+            _moment(after, after_acks),
             now,
             lambda channel, _: act(channel),
             "channel",
@@ -189,6 +201,7 @@ class Faults:
         queue: OfQueue = None,
         consumer: OfConsumer = None,
         after: After = 0,
+        after_acks: AfterAcks = 0,
     ) -> int:
         """Cancel consumers, as when their queue goes; the queue stays, unless it is auto-delete."""
         select = Selector(connection, queue, consumer)
@@ -200,9 +213,8 @@ class Faults:
             if cancelled is not None:
                 cancelled.cancelled_by_broker()
 
-        return self._act(
-            "cancel_consumer", select, after, now, later, "consumer", of_consumers=True
-        )
+        moment = _moment(after, after_acks, "deliveries")
+        return self._act("cancel_consumer", select, moment, now, later, "consumer")
 
     @_fault
     def block_publishers(
@@ -301,7 +313,7 @@ class Faults:
         return 0
 
     def _on_connections(
-        self, what: str, select: Selector, after: int, act: Callable[[Connection], None]
+        self, what: str, select: Selector, moment: _Moment, act: Callable[[Connection], None]
     ) -> int:
         def now(server: Server) -> list[Callable[[], None]]:
             return [partial(act, one) for one in _connections(server, select)]
@@ -309,22 +321,20 @@ class Faults:
         def later(channel: Channel, _: Consumer | None) -> None:
             act(channel.connection)
 
-        return self._act(what, select, after, now, later, "connection")
+        return self._act(what, select, moment, now, later, "connection")
 
     def _act(
         self,
         what: str,
         select: Selector,
-        after: int,
+        moment: _Moment,
         now: Callable[[Server], list[Callable[[], None]]],
         later: Callable[[Channel, Consumer | None], None],
         kind: str,
-        *,
-        of_consumers: bool = False,
     ) -> int:
         def act(server: Server) -> int:
-            if after > 0:
-                server.tampering.add(Trigger(what, select, after, later, of_consumers))
+            if moment.after > 0:
+                server.tampering.add(Trigger(what, select, moment.after, later, moment.counts))
                 return 0
             found = now(server)
             if not found:
@@ -336,6 +346,21 @@ class Faults:
             return len(found)
 
         return int(self._call(act))
+
+
+class _Moment(NamedTuple):
+    """When a fault acts: at once, or after so many of what it counts."""
+
+    after: int
+    counts: Literal["messages", "deliveries", "acks"]
+
+
+def _moment(
+    after: int, acks: int, counts: Literal["messages", "deliveries"] = "messages"
+) -> _Moment:
+    if after and acks:
+        raise CbsimError(f"after={after} and after_acks={acks}: expected one of them")
+    return _Moment(acks, "acks") if acks else _Moment(after, counts)
 
 
 def _connections(server: Server, select: Selector) -> list[Connection]:

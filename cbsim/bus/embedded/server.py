@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from cbsim import __version__
 from cbsim.bus.embedded.connection import Connection
+from cbsim.bus.embedded.consumer import Consumer, Get
 from cbsim.bus.embedded.login import Credentials
+from cbsim.bus.embedded.queue import Queue
 from cbsim.bus.embedded.tampering import Tampering
 from cbsim.bus.embedded.vhost import Vhost
 
@@ -85,12 +87,14 @@ class Server:
 
     def states(self) -> dict[str, QueueState]:
         """What each queue holds."""
-        unacked = Counter(
-            one.queue
-            for connection in self.connections
-            for channel in connection.channels.values()
-            for one in channel.unacked.values()
-        )
+        unacked: Counter[Queue] = Counter()
+        for connection in self.connections:
+            for channel in connection.channels.values():
+                unacked.update(one.queue for one in channel.unacked.values())
+                takers: list[Consumer | Get] = [*channel.consumers.values(), *channel.gets]
+                for taker in takers:
+                    # What a fault keeps back is on its way all the same.
+                    unacked[taker.queue] += len(taker.held)
         return {
             queue.name: QueueState(len(queue.ready), unacked[queue], len(queue.consumers))
             for queue in self.vhost.queues.values()

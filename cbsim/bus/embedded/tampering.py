@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cbsim.bus.embedded.consumer import Consumer, Get
+from cbsim.bus.embedded.held import Held, Pace
 from cbsim.bus.embedded.message import Entry
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.channel import Channel
+    from cbsim.bus.embedded.consumer import Unacked
     from cbsim.bus.embedded.conversation import Conversation
     from cbsim.bus.embedded.queue import Queue
     from cbsim.bus.embedded.server import Server
@@ -64,14 +65,16 @@ class Selector:
 
 @dataclass(slots=True, eq=False)
 class Trigger:
-    """Acts once, on the channel that carries the `after`th message."""
+    """Acts once, on the channel that carries the `after`th message or ack."""
 
     what: str
     select: Selector
     after: int
     act: Callable[[Channel, Consumer | None], None]
-    of_consumers: bool = False
-    """Whether it counts only what consumers are sent."""
+    counts: Literal["messages", "deliveries", "acks"] = "messages"
+    """All messages, only what consumers are sent, or the deliveries that were acknowledged."""
+    pace: Pace | None = None
+    """Of one that counts acks: the deliveries until then go out one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +95,7 @@ class Delay:
     what: str
     select: Selector
     seconds: float
-    held: deque[tuple[Consumer | Get, Entry]] = field(default_factory=deque)
+    held: Held = field(default_factory=Held)
 
 
 @dataclass(slots=True, eq=False)
@@ -135,16 +138,18 @@ class Tampering:
 
     def add(self, rule: Rule) -> None:
         """Put a rule into force."""
+        if isinstance(rule, Trigger) and rule.counts == "acks":
+            rule.pace = Pace(self._server.loop, self._server.vhost.settle)
         self.rules.append(rule)
         self._server.vhost.tampering = self
 
     def clear(self) -> None:
         """End every rule, and send what is held back."""
-        delays = self._of(Delay)
+        held: list[Held] = [delay.held for delay in self._of(Delay)]
+        held += [trigger.pace for trigger in self._of(Trigger) if trigger.pace is not None]
         self.rules.clear()
-        for delay in delays:
-            while delay.held:
-                self._release(delay)
+        for some in held:
+            some.release_all()
         vhost = self._server.vhost
         vhost.tampering = None
         for queue in vhost.queues.values():
@@ -159,10 +164,20 @@ class Tampering:
         """A message came in on the channel."""
         for trigger in self._of(Trigger):
             select = trigger.select
-            if trigger.of_consumers or select.of_consumers:
+            if trigger.counts != "messages" or select.of_consumers:
                 continue
             if select.takes_connection(channel.connection):
                 self._count(trigger, channel, None)
+
+    def acked(self, channel: Channel, settled: Sequence[Unacked]) -> None:
+        """Deliveries on the channel were acknowledged, by one ack."""
+        for trigger in self._of(Trigger):
+            if trigger.pace is not None:
+                for one in settled:
+                    taker = one.consumer or Get(channel, one.queue, no_ack=False)
+                    if trigger in self.rules and trigger.select.takes(taker):
+                        self._count(trigger, channel, one.consumer)
+                trigger.pace.go_on()
 
     def ready(self, queue: Queue) -> bool:
         """Whether the head of a queue may be sent now; shuffles it when its window is full."""
@@ -192,20 +207,27 @@ class Tampering:
     def deliver(self, taker: Consumer | Get, entry: Entry) -> None:
         """Send a message to a consumer, or answer a get with it, the way the rules have it."""
         delay = next((one for one in self._of(Delay) if one.select.takes(taker)), None)
-        if delay is None:
-            taker.deliver(entry)
-        else:
-            taker.reserve()
-            taker.held.append(entry)
-            delay.held.append((taker, entry))
+        pace = None if taker.no_ack else self._pace(taker)
+        if delay is not None:
+            delay.held.add(taker, entry)
             self._server.loop.call_later(delay.seconds, self._let_go, delay)
+        elif pace is not None:
+            pace.add(taker, entry)
+        else:
+            taker.deliver(entry)
         for copies in self._of(Copies):
             if copies.select.takes(taker) and not isinstance(entry, _Copy):
                 self._copy(copies, taker.queue, entry)
         consumer = taker if isinstance(taker, Consumer) else None
         for trigger in self._of(Trigger):
-            if trigger.select.takes(taker) and (consumer is not None or not trigger.of_consumers):
+            if trigger.counts == "acks" or not trigger.select.takes(taker):
+                continue
+            if consumer is not None or trigger.counts == "messages":
                 self._count(trigger, taker.channel, consumer)
+
+    def _pace(self, taker: Consumer | Get) -> Pace | None:
+        triggers = (one for one in self._of(Trigger) if one.select.takes(taker))
+        return next((one.pace for one in triggers if one.pace is not None), None)
 
     def _copy(self, copies: Copies, queue: Queue, entry: Entry) -> None:
         if copies.redelivered and entry.redelivered:
@@ -227,17 +249,13 @@ class Tampering:
         if trigger.after <= 0:
             self.rules.remove(trigger)
             trigger.act(channel, consumer)
+            if trigger.pace is not None:
+                trigger.pace.release_all()
 
     def _let_go(self, delay: Delay) -> None:
         if delay.held:
-            self._release(delay)
+            delay.held.release()
             self._server.vhost.settle()
-
-    def _release(self, delay: Delay) -> None:
-        taker, entry = delay.held.popleft()
-        if entry in taker.held:
-            taker.held.remove(entry)
-            taker.send(entry)
 
     def _shuffle(self, order: Order, queue: Queue, count: int) -> int:
         head = [queue.ready.popleft() for _ in range(count)]

@@ -152,6 +152,91 @@ def test_a_publishers_connection_is_dropped_before_the_confirm(broker: EmbeddedB
     assert broker.queues["q"].ready == 3
 
 
+def acknowledge(client: Client, got: list[bytes], batch: int) -> None:
+    """Consume, with an ack for so many at a time."""
+    for method, _, body in client.channel.consume("q"):
+        got.append(body)
+        if len(got) % batch == 0:
+            client.channel.basic_ack(method.delivery_tag, multiple=True)
+
+
+@pytest.mark.parametrize("how", LOST)
+@pytest.mark.parametrize("prefetch", [0, 10])
+def test_a_connection_is_dropped_after_some_acks(
+    broker: EmbeddedBroker, how: str, prefetch: int
+) -> None:
+    bodies = publish_into_new(broker, 40)
+    broker.faults.drop_connection(how, queue="q", after_acks=17)  # type: ignore[arg-type]
+    assert broker.faults.active() == [f"drop_connection how={how} queue=q"]
+    got: list[bytes] = []
+    with Client(broker) as client:
+        client.channel.basic_qos(prefetch_count=prefetch)
+        with pytest.raises(LOST[how]):
+            acknowledge(client, got, 1)
+    # It had no more than what it acknowledged, and that is gone.
+    assert got == bodies[:17]
+    assert broker.queues["q"] == (23, 0, 0)
+    assert broker.faults.active() == []
+
+
+@pytest.mark.parametrize("batch", [5, 20])
+def test_acks_of_many_at_once_count_as_many(broker: EmbeddedBroker, batch: int) -> None:
+    bodies = publish_into_new(broker, 60)
+    broker.faults.drop_connection("eof", queue="q", after_acks=17)
+    got: list[bytes] = []
+    with Client(broker) as client, pytest.raises(StreamLostError):
+        acknowledge(client, got, batch)
+    acknowledged = 20
+    assert got[:acknowledged] == bodies[:acknowledged]
+    assert broker.queues["q"] == (60 - acknowledged, 0, 0)
+
+
+def test_what_counts_as_an_ack(broker: EmbeddedBroker) -> None:
+    publish_into_new(broker, 12)
+    broker.faults.close_channel(406, "enough", queue="q", after_acks=3)
+    with Client(broker) as client:
+        channel = client.connection.channel()
+        for _ in range(2):
+            method, *_ = channel.basic_get("q")
+            channel.basic_ack(method.delivery_tag)
+            method, *_ = channel.basic_get("q")
+            channel.basic_nack(method.delivery_tag)
+            channel.basic_get("q", auto_ack=True)
+        with pytest.raises(CbsimError, match="after=2 and after_acks=3: expected one of them"):
+            broker.faults.stall(after=2, after_acks=3)
+        method, *_ = channel.basic_get("q")
+        channel.basic_ack(method.delivery_tag)
+        with pytest.raises(ChannelClosedByBroker, match="enough"):
+            channel.basic_get("q")
+
+
+def test_a_consumer_is_cancelled_after_its_acks_and_others_go_on(broker: EmbeddedBroker) -> None:
+    bodies = publish_into_new(broker, 30)
+    broker.faults.cancel_consumer(consumer="a", after_acks=4)
+    with Client(broker) as client:
+        got: list[bytes] = []
+
+        def take(channel: Any, method: Any, _: object, body: bytes) -> None:
+            got.append(body)
+            channel.basic_ack(method.delivery_tag)
+
+        client.channel.basic_consume("q", take, consumer_tag="a")
+        client.until(lambda: client.cancelled == ["a"])
+        assert len(got) == 4
+        client.channel.basic_consume("q", take, consumer_tag="b")
+        client.until(lambda: sorted(got) == sorted(bodies))
+
+
+def test_what_waits_for_acks_goes_out_when_all_is_cleared(broker: EmbeddedBroker) -> None:
+    bodies = publish_into_new(broker, 30)
+    broker.faults.drop_connection(queue="q", after_acks=10)
+    with Client(broker).consume() as client:
+        client.until(lambda: client.got)
+        assert broker.queues["q"].unacked == 30
+        broker.faults.clear()
+        client.until(lambda: client.bodies == bodies)
+
+
 def test_a_stall_ends_when_it_should(broker: EmbeddedBroker) -> None:
     with Client(broker, "a").consume(auto_ack=True) as client:
         assert broker.faults.stall(connection="a") == 1
