@@ -13,17 +13,20 @@ from cbsim.wire.message import Message
 __all__ = ["runs"]
 
 
-def runs(name: str, count: int) -> Iterator[tuple[int, list[Message]]]:
-    """So many messages of a scenario's world, by the run, each with its seed.
+def runs(
+    name: str, count: int, most: int | None = None, *, seed: int | None = None
+) -> Iterator[tuple[int, list[Message]]]:
+    """So many messages of a scenario's world, by the run, each with its seed; `most`: runs.
 
-    What phases of strategies draw is left out: those messages belong to no estate.
+    The first has the scenario's own seed, if none is given. What phases of strategies draw is left
+    out: those messages belong to no estate.
     """
     scenario = load(name)
-    worlds = {phase.name for phase in scenario.phases if phase.source == "world"}
-    for seed in numbers(scenario.seed):
-        stream = messages(scenario.model_copy(update={"seed": seed}), FIXED_START)
-        made = [message for _, message, _, phase in islice(stream, count) if phase in worlds]
-        yield seed, made
+    worlds = tuple(phase for phase in scenario.phases if phase.source == "world")
+    for number in islice(numbers(scenario.seed if seed is None else seed), most):
+        run = scenario.model_copy(update={"seed": number, "phases": worlds})
+        made = [message for _, message, _, _ in islice(messages(run, FIXED_START), count)]
+        yield number, made
         count -= len(made)
         if count <= 0 or not made:
             return

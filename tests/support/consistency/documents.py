@@ -80,21 +80,22 @@ class Documents:
             self._context.say("counts", f"host_count of {md5} is {count}, it is on "
                                         f"{len(binary.hosts)}")  # fmt: skip
 
-    def members(self, document: Fields, md5: str, at: int, *, stored: bool) -> None:
-        """The open families of members; `stored`: of a watchlist's storage hit."""
+    def members(self, document: Fields, md5: str, at: int, watchlist: str | None = None) -> None:
+        """The open families of members; `watchlist`: the id of that whose storage hit this is."""
         context, (low, high) = self._context, self._context.terms.marked
         for name, value in document.items():
             if name.startswith("alliance_data_"):
                 self._alliance(name.removeprefix("alliance_data_"), value, md5)
             elif name.startswith("alliance_updated_"):
                 updated = ticks(value)
-                if updated is not None and not _DAY <= at - updated <= 900 * _DAY:
+                if updated is not None and not _DAY <= at - updated <= 2000 * _DAY:
                     context.say("alliance", f"{name} is {(at - updated) / _DAY:.2f} days before "
                                             "the hit, expected days to months")  # fmt: skip
             elif name.startswith("watchlist_") and name[10:].isdigit():
                 found = ticks(value)
                 age = None if found is None else at - found
-                if age is not None and (age < -MS or (stored and not low <= age <= high)):
+                own = name[10:] == watchlist
+                if age is not None and (age < -MS or (own and not low <= age <= high)):
                     context.say("watchlist-age", f"{name} is {age / 1e7:.3f} s before its hit, "
                                 f"expected {low / 1e7:.0f} to {high / 1e7:.0f}")  # fmt: skip
 

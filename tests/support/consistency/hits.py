@@ -85,9 +85,8 @@ class Hits:
                 continue
             if not alert:
                 self._documents.process(document, owner, at)
-                stored = name == "watchlist.storage.hit.process"
                 self._report(fields)
-                self._documents.members(document, owner.md5.hex(), at, stored=stored)
+                self._documents.members(document, owner.md5.hex(), at, _marking(name, fields))
             self._caused(name, fields, document, owner)
         self._in_turn(name, fields, key)
 
@@ -110,7 +109,6 @@ class Hits:
         if md5:
             self._met(md5)
         docs = [fields] if name.startswith("alert.") else documents(fields)
-        stored = name == "watchlist.storage.hit.binary"
         self._report(fields)
         for document in docs:
             own = md5 or str(document.get("md5", "")).upper()
@@ -118,7 +116,7 @@ class Hits:
                 self._met(own)
             if document is not fields:
                 self._documents.binary(document, own, at)
-                self._documents.members(document, own, at, stored=stored)
+                self._documents.members(document, own, at, _marking(name, fields))
                 self._caused(name, fields, document, None)
             self._found(name, own, fields)
         if name == "feed.ingress.hit.binary" and fields.get("ioc_type") == "md5" and \
@@ -191,3 +189,9 @@ class Hits:
         if not any((first, how, *tail) in hits for first in before):
             context.say("turn", f"{name} of {about} ({', '.join(map(str, tail[1:])) or feed}) "
                                 f"comes before any {' or '.join(before)}")  # fmt: skip
+
+
+def _marking(name: str, fields: Fields) -> str | None:
+    """The id of the watchlist that has just marked the documents of a storage hit."""
+    stored = name.startswith("watchlist.storage.")
+    return str(fields.get("watchlist_id")) if stored else None

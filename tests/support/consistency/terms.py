@@ -51,8 +51,10 @@ class Terms:
     """Whether the events of a sensor come in the order of their times."""
     behind: int = 60 * TICKS
     """Ticks: a document counts what the server knew so long before at least."""
-    marked: tuple[int, int] = (10 * TICKS, 130 * TICKS)
-    """Ticks: the age of `watchlist_<id>` at its storage hit (captured: 15 s, processes 100 s)."""
+    marked: tuple[int, int] = (10 * TICKS, 450 * TICKS)
+    """Ticks: the age of `watchlist_<id>` at its storage hit (captured: 15 s, of processes 107 to
+    413 s).
+    """
     causes: Mapping[str, str] = field(default_factory=lambda: CAUSES)
 
     @classmethod
