@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from cbsim.catalog import ServerVersion
 from cbsim.scenario.model import Scenario
 from cbsim.wire.clock import TICKS
+from cbsim.world.vocabulary import watchlists
 
 __all__ = ["CAUSES", "Finding", "Terms"]
 
@@ -20,10 +21,8 @@ CAUSES: Mapping[str, str] = {
     "Non-System Filemods to system32": "filemod:system32",
     "PowerShell with a hidden window": "cmdline:hidden",
     "Unsigned binaries": "unsigned",
-}
-"""What a watchlist of that name looks for, in the words of `Watchlist.matches`: start, executable,
-library, unsigned, binary, or one of filemod, regmod, cmdline, netconn, path, childproc with what it
-holds."""
+} | {watchlist.name: watchlist.matches for watchlist in watchlists()}
+"""What a watchlist of that name looks for, in the words of `Watchlist.matches`."""
 
 
 class Finding(NamedTuple):
@@ -58,12 +57,11 @@ class Terms:
     causes: Mapping[str, str] = field(default_factory=lambda: CAUSES)
 
     @classmethod
-    def of(cls, scenario: Scenario, causes: Mapping[str, str] | None = None) -> Terms:
+    def of(cls, scenario: Scenario) -> Terms:
         """What a scenario asks for."""
         server: Any = scenario.server
         return cls(
             version=server.version,
             both=server.raw == "both",
             ordered=getattr(server, "arrival", "ordered") == "ordered",
-            causes=CAUSES if causes is None else causes,
         )
