@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +16,17 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from cbsim.bus.certificate import Certificate
 from cbsim.errors import BrokerError
 
-__all__ = ["PLAIN", "Tls", "check", "connect", "parameters", "redacted", "sentence"]
+__all__ = [
+    "DEFAULT",
+    "PLAIN",
+    "Patience",
+    "Tls",
+    "check",
+    "connect",
+    "parameters",
+    "redacted",
+    "sentence",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,31 @@ class Tls:
 PLAIN = Tls()
 """The system's certificates, and none of our own."""
 
+_OPENING = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a broker is waited for, in seconds."""
+
+    silence: float | None = None
+    """A broker that says nothing for so long is gone, as heartbeats tell (2 s at least); None is
+    what the broker proposes. A heartbeat in the URL says more than this."""
+    opening: float = _OPENING
+    """Until the connection is open."""
+    again: bool = False
+    """Whether there was a connection before: AMQP is spoken there, and our login is right."""
+
+
+DEFAULT = Patience()
+
 _TIMEOUTS = {"socket_timeout", "stack_timeout", "blocked_connection_timeout"}
-_PATIENCE = 30.0
+_GUESSES = (
+    pika.exceptions.IncompatibleProtocolError,
+    pika.exceptions.ProbableAuthenticationError,
+    pika.exceptions.ProbableAccessDeniedError,
+)
+"""What pika makes of a connection that ends before it is open."""
 _CLIENT_CERTIFICATE = "it wants a client certificate (--client-cert, --client-key)"
 _LONGEST_HEARTBEAT = 65535  # 16 bits in connection.tune
 
@@ -81,7 +115,7 @@ def check(url: str, tls: Tls = PLAIN, exchanges: Sequence[str] = ()) -> None:
             connection.close()
 
 
-def parameters(url: str, tls: Tls = PLAIN) -> pika.URLParameters:
+def parameters(url: str, tls: Tls = PLAIN, patience: Patience = DEFAULT) -> pika.URLParameters:
     """What pika connects with; raises BrokerError for a URL or files that cannot be used."""
     try:
         if urlsplit(url).scheme not in ("amqp", "amqps") or not urlsplit(url).hostname:
@@ -94,23 +128,29 @@ def parameters(url: str, tls: Tls = PLAIN) -> pika.URLParameters:
         ) from None
     asked = parse_qs(urlsplit(url).query)
     for name in _TIMEOUTS - asked.keys():
-        setattr(made, name, _PATIENCE)
+        setattr(made, name, min(patience.opening, _OPENING))
+    if patience.silence is not None and "heartbeat" not in asked:
+        # Two of them may be missed.
+        ours = max(1, int(patience.silence / 3))
+        made.heartbeat = lambda _, proposed: min(proposed or ours, ours)
     if url.startswith("amqps:"):
         made.ssl_options = pika.SSLOptions(_context(tls), made.host)
     return made
 
 
-def connect(url: str, tls: Tls = PLAIN) -> pika.BlockingConnection:
+def connect(url: str, tls: Tls = PLAIN, patience: Patience = DEFAULT) -> pika.BlockingConnection:
     """An open connection; raises BrokerError."""
-    made = parameters(url, tls)
+    made = parameters(url, tls, patience)
     try:
+        if patience.again:
+            _look(made.host, made.port, patience.opening)
         return pika.BlockingConnection(made)
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
-        raise BrokerError(sentence(error, url)) from None
+        raise BrokerError(sentence(error, url, again=patience.again)) from None
 
 
-def sentence(error: BaseException, url: str) -> str:
-    """Why a broker could not be used, for a person."""
+def sentence(error: BaseException, url: str, *, again: bool = False) -> str:
+    """Why a broker could not be used, for a person; `again` is as in Patience."""
     shown, parts = redacted(url), urlsplit(url)
     chain: list[BaseException] = []
     _unfold(error, chain)
@@ -126,6 +166,8 @@ def sentence(error: BaseException, url: str) -> str:
         return f"broker {shown}: nothing listens there (connection refused)"
     if isinstance(tls := has(ssl.SSLError), ssl.SSLError):
         return f"broker {shown}: {_of_tls(tls)}"
+    if again and has(*_GUESSES):
+        return f"broker {shown}: it closed the connection before the login was through"
     if has(pika.exceptions.IncompatibleProtocolError):
         if parts.scheme == "amqps":  # since TLS 1.3 a refused client finds out only now
             return f"broker {shown}: no AMQP 0-9-1 is spoken there, or {_CLIENT_CERTIFICATE}"
@@ -143,7 +185,22 @@ def sentence(error: BaseException, url: str) -> str:
         return f"broker {shown}: refused with {code} {text}"
     if has(TimeoutError) or "imeout" in type(error).__name__:
         return f"broker {shown}: no answer in time"
-    return f"broker {shown}: the connection failed: {error or type(error).__name__}"
+    why = next(filter(None, map(str, reversed(chain))), type(chain[-1]).__name__)
+    return f"broker {shown}: the connection failed: {why}"
+
+
+def _look(host: str, port: int, patience: float) -> None:
+    """Raises OSError unless something listens there that is not ourselves.
+
+    Who connects to a port of their own machine that nobody listens on, and that the system would
+    give away as a client's, may be given just that one, and is connected to themselves. As long as
+    they are, no broker can listen there.
+    """
+    with socket.create_connection((host, port), patience) as found:
+        if found.getsockname() == found.getpeername():
+            # Reset, so that nothing of it lingers.
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise ConnectionRefusedError
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

@@ -21,7 +21,7 @@ import pika.exceptions
 import pika.frame
 import pika.spec
 
-from cbsim.bus.connection import PLAIN, Tls, connect, redacted, sentence
+from cbsim.bus.connection import DEFAULT, PLAIN, Patience, Tls, connect, redacted, sentence
 from cbsim.bus.framing import HEARTBEAT, Confirm, Incoming, Outgoing, method
 from cbsim.bus.topology import STANDARD, Topology, declare
 from cbsim.errors import BrokerError
@@ -37,6 +37,9 @@ _FORCED = 320
 class LinkLostError(Exception):
     """The connection is gone, for a reason that another one may not meet."""
 
+    silent = False
+    """Whether nothing was heard for too long, so that it may have been gone since."""
+
 
 class Link:
     """Never blocks but to open and to close; not safe to use from two threads at once.
@@ -44,12 +47,18 @@ class Link:
     Opening declares the topology. Raises BrokerError when that fails.
     """
 
-    def __init__(self, url: str, topology: Topology = STANDARD, tls: Tls = PLAIN) -> None:
+    def __init__(
+        self,
+        url: str,
+        topology: Topology = STANDARD,
+        tls: Tls = PLAIN,
+        patience: Patience = DEFAULT,
+    ) -> None:
         self.blocked_at: float | None = None
         """When (monotonic) the broker said that it takes no more messages; None while it does."""
         self.blocked_for = ""
         self._url = url
-        connection = connect(url, tls)
+        connection = connect(url, tls, patience)
         try:
             channel = connection.channel()
             declare(channel, topology, url)
@@ -67,7 +76,8 @@ class Link:
         self._outgoing = Outgoing(self._channel, frame_max, renamed)
         self._backlog: deque[memoryview] = deque()
         self._ended: LinkLostError | BrokerError | None = None
-        self._heard = self._said = time.monotonic()
+        self.heard = self._said = time.monotonic()
+        """When (monotonic) the broker last said anything."""
         self._receive_needs_writing = False
 
     def fileno(self) -> int:
@@ -114,7 +124,7 @@ class Link:
         """The confirms and refusals that have come. What ends the link is for `tend` to raise."""
         confirms: list[Confirm] = []
         while data := self._read():
-            self._heard = time.monotonic()
+            self.heard = time.monotonic()
             try:
                 some, others = self._incoming.feed(data)
             except pika.exceptions.AMQPError as error:
@@ -138,8 +148,10 @@ class Link:
             raise self._ended
         if not self._interval:
             return
-        if now - self._heard > 2 * self._interval:
-            raise LinkLostError(f"it was silent for {2 * self._interval} s")
+        if now - self.heard > 2 * self._interval:
+            lost = LinkLostError(f"it was silent for {2 * self._interval} s")
+            lost.silent = True
+            raise lost
         if now - self._said > self._interval / 2:
             self.write(HEARTBEAT)
 

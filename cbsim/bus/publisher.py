@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import select
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from cbsim.bus.connection import PLAIN, Tls, redacted
+from cbsim.bus.bell import Bell
+from cbsim.bus.connection import PLAIN, Patience, Tls, redacted
 from cbsim.bus.link import Link, LinkLostError
+from cbsim.bus.retry import Retry
 from cbsim.bus.topology import STANDARD, Topology, declare
-from cbsim.bus.unconfirmed import Unconfirmed
+from cbsim.bus.unconfirmed import Unconfirmed, ranges
+from cbsim.bus.witness import Witness
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.wire.message import Message
 
-__all__ = ["Publisher", "Topology", "declare"]
+__all__ = ["GIVE_UP_AFTER", "Publisher", "Topology", "declare"]
+
+GIVE_UP_AFTER = 30.0
+"""Seconds that an outage may last, unless something else is said."""
 
 _BYTES = 32 << 20
 """How much may be unconfirmed at most, whatever the window: bundles are large."""
@@ -26,8 +30,6 @@ _DOZE = 0.01
 """Confirms come in by the dozen; read together, a hundred times a second, they cost little."""
 _FEW = 100
 """With so few unconfirmed, someone who waits for them waits for the next."""
-_RETRY = 0.2
-"""Between attempts to connect, in seconds."""
 _TICK = 1.0
 """How often an idle connection is looked after, in seconds."""
 
@@ -40,13 +42,11 @@ class Publisher:
 
     The caller's own thread writes to the socket; a thread of the publisher's reads the confirms and
     keeps the connection. When that is lost, it is opened again for up to `patience` seconds, and
-    every message that was not confirmed is published again, in order. A broker that takes no
-    messages because it is short of memory or disk is waited for as long.
+    every message that was not confirmed is published again, in order. A broker that is silent is
+    taken for lost within that time (2 s at least; a `heartbeat` in the URL says otherwise), and one
+    that takes no messages because it is short of memory or disk is waited for as long.
 
-    `on_confirmed` is called in the publisher's thread with the first and the last sequence number
-    (0 for the first message) of a range that the broker has confirmed: each message once, in the
-    order of publishing, and before `confirmed` counts it. It must not call the publisher. What was
-    refused is in no range.
+    `witness` is told what became of the messages, and of outages.
 
     Any thread may publish; messages go out in the order in which the calls were made.
     """
@@ -58,14 +58,14 @@ class Publisher:
         tls: Tls = PLAIN,
         *,
         window: int = 4000,
-        patience: float = 30.0,
-        on_confirmed: Callable[[int, int], None] | None = None,
+        patience: float = GIVE_UP_AFTER,
+        witness: Witness | None = None,
     ) -> None:
         self.confirmed = 0
         self.refused = 0
         self.republished = 0
         self._url, self._topology, self._tls = url, topology, tls
-        self._window, self._patience, self._on_confirmed = window, patience, on_confirmed
+        self._window, self._patience, self._witness = window, patience, witness
         self._unconfirmed = Unconfirmed()
         self._lock = threading.Lock()
         """Guards all of the state."""
@@ -75,8 +75,8 @@ class Publisher:
         self._error: str | None = None
         self._closing = False
         self._written = self._settled = 0
-        self._link: Link | None = Link(url, topology, tls)
-        self._bell = _Bell()
+        self._link: Link | None = Link(url, topology, tls, Patience(silence=patience))
+        self._bell = Bell()
         self._thread = threading.Thread(target=self._run, name="cbsim-publisher", daemon=True)
         self._thread.start()
 
@@ -177,47 +177,63 @@ class Publisher:
 
     def _serve(self) -> None:
         """Attend to one connection after another; raises CbsimError when there is no going on."""
-        lost_at = 0.0
+        retry: Retry | None = None
         while (link := self._link) is not None:
             opened, before = time.monotonic(), self._settled
             try:
                 self._attend(link)
                 return
             except LinkLostError as error:
-                why = str(error)
+                lost = error
             with self._lock:
                 self._link = None
             link.close(0.0)
             now = time.monotonic()
             # The clock runs on if this connection came to nothing: a broker that drops each one
             # at once is not tried for ever.
-            if not lost_at or self._settled > before or now - opened > self._patience:
-                lost_at = now
+            if retry is None or self._settled > before or now - opened > self._patience:
+                retry = Retry(link.heard if lost.silent else now, self._patience)
             else:
-                time.sleep(_RETRY)
-            self._reopen(lost_at + self._patience, why)
-
-    def _reopen(self, until: float, why: str) -> None:
-        """Connect again and publish what is unconfirmed, unless the publisher is closed."""
-        shown = redacted(self._url)
-        cause = f"broker {shown}: the connection was lost: {why}"
-        while time.monotonic() < until:
-            if self._closing:
-                return
+                self._pause(retry.delay())
+            since = time.time() - (time.monotonic() - link.heard)
             try:
-                link = Link(self._url, self._topology, self._tls)
+                again = self._reopened(retry, str(lost))
+            finally:
+                if self._witness is not None:
+                    self._witness.outage(since, time.time(), str(lost))
+            if again is not None:
+                self._publish_again(again)
+
+    def _reopened(self, retry: Retry, why: str) -> Link | None:
+        """Another connection, None if the publisher is closed first; raises BrokerError."""
+        cause = f"broker {redacted(self._url)}: the connection was lost: {why}"
+        while not self._closing:
+            if (left := retry.left) <= 0:
+                raise BrokerError(cause)
+            patience = Patience(self._patience, opening=left, again=True)
+            try:
+                return Link(self._url, self._topology, self._tls, patience)
             except BrokerError as error:
-                cause = str(error)
-                time.sleep(_RETRY)
-                continue
-            with self._lock:
-                self._link = link
-                sequences, messages = self._unconfirmed.again()
-                self.republished += sum(one < self._written for one in sequences)
-                self._written = self._unconfirmed.taken
-                link.write(link.encode(messages))
-            return
-        raise BrokerError(cause)
+                cause = f"{error}, {self._patience:g} s after the connection was lost: {why}"
+                self._pause(retry.delay())
+        return None
+
+    def _pause(self, seconds: float) -> None:
+        """Wait so long, or until the publisher is closed."""
+        with self._lock:
+            self._changed.wait_for(lambda: self._closing, seconds)
+
+    def _publish_again(self, link: Link) -> None:
+        """Publish over another connection what was not confirmed, and what came meanwhile."""
+        with self._lock:
+            sequences, messages = self._unconfirmed.again()
+            twice = [one for one in sequences if one < self._written]
+            self.republished += len(twice)
+            if self._witness is not None:
+                for first, last in ranges(twice):
+                    self._witness.republish(first, last)
+            self._link, self._written = link, self._unconfirmed.taken
+            link.write(link.encode(messages))
 
     def _attend(self, link: Link) -> None:
         """Read confirms and keep the connection alive, until the publisher is closed."""
@@ -233,7 +249,7 @@ class Publisher:
                 if wanted != watching:
                     poll.modify(link, wanted)
                     watching = wanted
-                poll.poll(_TICK * 1000)
+                poll.poll(min(_TICK, self._patience / 4) * 1000)
             with self._lock:
                 bell.hush()
                 if link.backlogged:
@@ -255,10 +271,10 @@ class Publisher:
         first, after = self._settled, self._unconfirmed.settled
         refused = self._unconfirmed.refused()
         taken = after - first - len(refused)
-        if self._on_confirmed is not None:
+        if self._witness is not None:
             for end in (*refused, after):
                 if first < end:
-                    self._on_confirmed(first, end - 1)
+                    self._witness.confirm(first, end - 1)
                 first = end + 1
         with self._lock:
             self._settled = after
@@ -273,38 +289,3 @@ class Publisher:
                 f"broker {redacted(self._url)}: took no messages for {self._patience:g} s, "
                 f"because of {link.blocked_for}"
             )
-
-
-class _Bell:
-    """Wakes a thread that polls; rung and hushed with the publisher's lock held."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._poll = select.poll()
-        self._poll.register(self._read, select.POLLIN)
-        self._open, self._ringing = True, False
-
-    def fileno(self) -> int:
-        return self._read
-
-    def ring(self) -> None:
-        if self._open and not self._ringing:
-            self._ringing = True
-            os.write(self._write, b"!")
-
-    def hush(self) -> None:
-        if self._ringing:
-            self._ringing = False
-            with suppress(BlockingIOError):
-                os.read(self._read, 4096)
-
-    def rung(self, patience: float) -> None:
-        """Wait for it, that many seconds."""
-        self._poll.poll(patience * 1000)
-
-    def close(self) -> None:
-        self._open = False
-        os.close(self._read)
-        os.close(self._write)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from cbsim.bus.framing import Confirm, Refusal
 from cbsim.wire.message import Message
 
-__all__ = ["Unconfirmed"]
+__all__ = ["Unconfirmed", "ranges"]
 
 
 class _Batch(NamedTuple):
@@ -136,3 +136,20 @@ class Unconfirmed:
         if tag <= len(self._again):
             return self._again[tag - 1]
         return self._base + tag - 1
+
+
+def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as ranges, first and last included.
+
+    >>> [*ranges([1, 2, 3, 7, 9, 10])]
+    [(1, 3), (7, 7), (9, 10)]
+    """
+    first = last = None
+    for number in numbers:
+        if first is None or last is None or number != last + 1:
+            if first is not None and last is not None:
+                yield first, last
+            first = number
+        last = number
+    if first is not None and last is not None:
+        yield first, last
