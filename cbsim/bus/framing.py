@@ -45,11 +45,15 @@ class Outgoing:
 
     The frames of a message differ from those of its like in the body and its size alone: the rest
     is encoded once. `renamed` maps our exchanges to those of the topology. `frame_max` is what was
-    negotiated, in bytes; 0 means without limit.
+    negotiated, in bytes; 0 means without limit. Messages are transient, as those of real servers,
+    unless they are to be `persistent`.
     """
 
-    def __init__(self, channel: int, frame_max: int, renamed: Mapping[str, str]) -> None:
+    def __init__(
+        self, channel: int, frame_max: int, renamed: Mapping[str, str], persistent: bool = False
+    ) -> None:
         self._channel, self._renamed = channel, renamed
+        self._delivery_mode = 2 if persistent else 1
         # Eight bytes of each frame are not payload.
         self._room = frame_max - 8 if frame_max else 0xFFFFFFFF
         self._kinds: dict[object, _Kind] = {}
@@ -96,7 +100,9 @@ class Outgoing:
         headers: Mapping[str, int | str],
     ) -> _Kind:
         properties = pika.BasicProperties(
-            content_type=content_type, headers=dict(headers) or None, delivery_mode=1
+            content_type=content_type,
+            headers=dict(headers) or None,
+            delivery_mode=self._delivery_mode,
         )
         publish = pika.spec.Basic.Publish(
             exchange=self._renamed.get(exchange, exchange), routing_key=routing_key

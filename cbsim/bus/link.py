@@ -73,7 +73,7 @@ class Link:
         self._channel = channel.channel_number
         self._incoming = Incoming(self._channel, rest)
         renamed = {EVENTS_EXCHANGE: topology.events, RAW_EXCHANGE: topology.raw}
-        self._outgoing = Outgoing(self._channel, frame_max, renamed)
+        self._outgoing = Outgoing(self._channel, frame_max, renamed, topology.persistent)
         self._backlog: deque[memoryview] = deque()
         self._ended: LinkLostError | BrokerError | None = None
         self.heard = self._said = time.monotonic()

@@ -16,13 +16,17 @@ __all__ = ["STANDARD", "Topology", "declare"]
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The server's exchanges: a topic one for events, a fanout one for bundles."""
+    """The server's exchanges, a topic one for events and a fanout one for bundles, and how
+    messages go there.
+    """
 
     events: str = EVENTS_EXCHANGE
     raw: str = RAW_EXCHANGE
     durable: bool = True
     passive: bool = False
     """Expect the exchanges to be there, and declare nothing."""
+    persistent: bool = False
+    """Whether messages are to outlive the broker in durable queues; real servers' are not."""
 
 
 STANDARD = Topology()

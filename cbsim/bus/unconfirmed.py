@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from cbsim.bus.framing import Confirm, Refusal
@@ -144,12 +144,6 @@ def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     >>> [*ranges([1, 2, 3, 7, 9, 10])]
     [(1, 3), (7, 7), (9, 10)]
     """
-    first = last = None
-    for number in numbers:
-        if first is None or last is None or number != last + 1:
-            if first is not None and last is not None:
-                yield first, last
-            first = number
-        last = number
-    if first is not None and last is not None:
-        yield first, last
+    for _, grouped in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in grouped]
+        yield run[0], run[-1]

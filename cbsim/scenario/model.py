@@ -96,6 +96,9 @@ class BusModel(_Part):
     raw: str = "api.rawsensordata"
     durable: bool = True
     passive: bool = Field(False, description="expect the exchanges to be there; declare nothing")
+    persistent: bool = Field(
+        False, description="messages outlive the broker in durable queues; real servers' do not"
+    )
 
 
 class OsMix(_Part):
