@@ -139,7 +139,7 @@ def test_counts_ledger_and_queue_agree(
     scenario = parse("phases: [{count: 20000, rate: 20000/s}]")
     ledger = Ledger(path)
     with taken():
-        publisher = Publisher(broker, bound.topology, window=700, on_confirmed=ledger.confirm)
+        publisher = Publisher(broker, bound.topology, window=700, witness=ledger)
         sink = LedgerSink(publisher, ledger, counted=False)
         report = run(scenario, sink, FIXED_START)
         sink.close()

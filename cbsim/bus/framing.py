@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pika
 import pika.amqp_object
@@ -53,7 +53,7 @@ class Outgoing:
         self, channel: int, frame_max: int, renamed: Mapping[str, str], persistent: bool = False
     ) -> None:
         self._channel, self._renamed = channel, renamed
-        self._delivery_mode = 2 if persistent else 1
+        self._delivery_mode: Literal[1, 2] = 2 if persistent else 1
         # Eight bytes of each frame are not payload.
         self._room = frame_max - 8 if frame_max else 0xFFFFFFFF
         self._kinds: dict[object, _Kind] = {}

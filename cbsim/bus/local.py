@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import select
 import shutil
@@ -17,8 +18,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from cbsim.bus import keeper
@@ -32,6 +34,11 @@ _SERVERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/
 _TRIES = 3
 _TAKEN = ("eaddrinuse", "could_not_start_listener", "dist_port_already_used")
 """How a node says that a port which was free is not any more."""
+
+
+_LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
+"""For Erlang's distribution, which else listens on every address."""
+_PORTS_FROM = 10240
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +141,36 @@ def _started(
     free, distribution, epmd = _free_ports(3)
     port = port or free
     home = Path(tempfile.mkdtemp(prefix="cbsim-rabbitmq-"))
+    environment = _prepared(home, _Ports(port, distribution, epmd), config)
+    definitions = json.dumps(_definitions(user, password, vhost))
+    _write(home / "definitions.json", definitions)
+    command = [sys.executable, "-I", "-S", keeper.__file__, str(home), str(epmd), server]
+    with keeper.kept(command, environment) as process:
+        login = f"{quote(user, '')}:{quote(password, '')}"
+        url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
+        yield _Started(Node(url, environment, server, vhost), process)
+
+
+class _Ports(NamedTuple):
+    amqp: int
+    distribution: int
+    epmd: int
+
+
+def _prepared(home: Path, ports: _Ports, config: str) -> dict[str, str]:
+    """Write a node's files; returns the environment with which it uses these and no others."""
     ours = {name: it for name, it in os.environ.items() if not name.startswith(("RABBITMQ", "ERL"))}
     environment = ours | {
         "HOME": str(home),
-        "ERL_EPMD_PORT": str(epmd),
+        "ERL_EPMD_PORT": str(ports.epmd),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_CRASH_DUMP_SECONDS": "0",
-        "RABBITMQ_NODENAME": f"cbsim{port}@localhost",
-        "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_NODENAME": f"cbsim{ports.amqp}@localhost",
+        "RABBITMQ_NODE_PORT": str(ports.amqp),
+        "RABBITMQ_DIST_PORT": str(ports.distribution),
+        # Whoever knows the cookie may do anything there: nobody is to come in from outside.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK,
+        "RABBITMQ_CTL_ERL_ARGS": _LOOPBACK,
         "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
         "RABBITMQ_CONFIG_FILES": str(home / "conf.d" / "*.conf"),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
@@ -153,22 +181,21 @@ def _started(
         "RABBITMQ_PID_FILE": str(home / "pid"),
     }
     files = {
-        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{port}\nlog.file.level = warning\n"
+        "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{ports.amqp}\nlog.file.level = warning\n"
         f"load_definitions = {home}/definitions.json\n{config}\n",
-        "definitions.json": json.dumps(_definitions(user, password, vhost)),
         "advanced.config": "[].\n",
         "plugins": "[].\n",
         "env.conf": "",
         ".erlang.cookie": secrets.token_hex(16),
     }
     for name, text in files.items():
-        home.joinpath(name).write_text(text)
-        home.joinpath(name).chmod(0o400)
-    command = [sys.executable, "-I", "-S", keeper.__file__, str(home), str(epmd), server]
-    with keeper.kept(command, environment) as process:
-        login = f"{quote(user, '')}:{quote(password, '')}"
-        url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
-        yield _Started(Node(url, environment, server, vhost), process)
+        _write(home / name, text)
+    return environment
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o400)
 
 
 def _definitions(user: str, password: str, vhost: str) -> dict[str, list[dict[str, Any]]]:
@@ -209,11 +236,30 @@ def _await(started: _Started, patience: float) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports of loopback that nobody listens on, and that the system gives to no client.
+
+    While a broker restarts, a client's port could be the broker's: even that of a client that tries
+    to reach it, which then is connected to itself. Raises BrokerError when there are too few.
+    """
+    ports = range(_PORTS_FROM, _clients_from())
+    found = [*islice(filter(_is_free, random.sample(ports, len(ports))), count)]
+    if len(found) < count:
+        raise BrokerError(f"--broker local: no free ports from {ports.start} to {ports.stop - 1}")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _clients_from() -> int:
+    """The first port that the system gives to clients."""
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 32768

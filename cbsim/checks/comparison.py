@@ -12,6 +12,7 @@ import orjson
 
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.matching import Matching, Missing, Stray
+from cbsim.checks.outage import Outage, outages
 from cbsim.checks.output import layout_of
 from cbsim.checks.record import Record
 from cbsim.wire.binding import ALL, Bindings
@@ -76,6 +77,10 @@ class Comparison:
     """The first of each kind, up to the limit, in the order of the run."""
     unconfirmed: int = 0
     """Messages that did not come, but that the broker never confirmed either."""
+    perished: int = 0
+    """Messages that did not come, but that may have been lost with the broker (`checks.outage`)."""
+    outages: tuple[Outage, ...] = ()
+    """When the broker was away."""
     disordered: dict[int, int] = field(default_factory=dict)
     """For a sensor, how many items came after a later message of that sensor."""
     latency: dict[str, float] = field(default_factory=dict)
@@ -108,7 +113,8 @@ class Comparison:
     @property
     def whole(self) -> bool:
         """Whether all is known to have come, and nothing was damaged or made up."""
-        return not any(map(self.total, ("lost", "corrupted", "unexpected", "unmatchable")))
+        kinds = ("lost", "corrupted", "unexpected", "unmatchable")
+        return not self.perished and not any(map(self.total, kinds))
 
     @property
     def exact(self) -> bool:
@@ -159,6 +165,7 @@ def compare(
     result.settle(matching.missing(_PAIRED), matching.strays(_PAIRED))
     result.add_more(matching)
     comparison = result.comparison
+    comparison.outages = outages(ledger.database)
     comparison.disordered = matching.disordered()
     latencies = matching.latencies([*_SHARES.values()])
     comparison.latency = dict(zip(_SHARES, latencies, strict=False))
@@ -182,7 +189,9 @@ class _Settling:
         for one in missing:
             if id(one) in taken:
                 continue
-            if one.confirmed:
+            if one.confirmed and one.at_risk:
+                self.comparison.perished += 1
+            elif one.confirmed:
                 self._note("lost", one.name, one.sequence, one.part, None, one.identity)
             else:
                 self.comparison.unconfirmed += 1
@@ -198,8 +207,10 @@ class _Settling:
                            match.identity, stray.fault)  # fmt: skip
 
     def add_more(self, matching: Matching) -> None:
-        for name, confirmed, count in matching.more_missing(_PAIRED):
-            if confirmed:
+        for name, confirmed, at_risk, count in matching.more_missing(_PAIRED):
+            if confirmed and at_risk:
+                self.comparison.perished += count
+            elif confirmed:
                 self.of(name).lost += count
             else:
                 self.comparison.unconfirmed += count

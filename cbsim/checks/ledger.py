@@ -1,7 +1,8 @@
 """The ledger: what a run sent, written down before it is sent, in an SQLite database.
 
 A row a message: sequence, route, digest of the body, identity, and when it was published. Confirms
-are rows of their own, a range each, so that nothing is ever changed. Every batch is committed
+are rows of their own, a range each, and so is what was sent again, so that nothing is ever changed.
+When the broker was away is noted, too. Every batch is committed
 before its messages are handed over: after a crash the ledger knows all that can be on the bus.
 Several processes may write in one; a batch gets its sequence numbers as it is committed.
 
@@ -10,6 +11,7 @@ Several processes may write in one; a batch gets its sequence numbers as it is c
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -23,13 +25,14 @@ from typing import Any, NamedTuple, cast
 import orjson
 
 from cbsim.bus.sink import Relay, Sink
+from cbsim.checks import outage
 from cbsim.checks.identity import identity_of
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 
 __all__ = ["Ledger", "LedgerSink", "content_digest", "digest"]
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = f"""
 pragma journal_mode = wal;
 pragma synchronous = normal;
@@ -40,11 +43,13 @@ create table entry (
     sensor integer, identity text not null, published real not null, broken text
 );
 create table confirm (first integer not null, last integer not null, at real not null);
+{outage.SCHEMA}
 create view message as
     select sequence, exchange, routing_key, hex(digest) as digest, sensor, identity,
         strftime('%Y-%m-%d %H:%M:%f', published, 'unixepoch') as published,
         (select strftime('%Y-%m-%d %H:%M:%f', at, 'unixepoch') from confirm
             where first <= sequence and sequence <= last) as confirmed,
+        (select count(*) from again where first <= sequence and sequence <= last) as again,
         broken
     from entry join route on route.id = entry.route;
 pragma user_version = {_VERSION};
@@ -53,6 +58,15 @@ pragma user_version = {_VERSION};
 
 _PATIENCE = 60.0
 """Seconds to wait for other processes that write in the same ledger."""
+
+
+class _Range(NamedTuple):
+    """Messages of ours of which a table is to have a row."""
+
+    table: str
+    first: int
+    last: int
+    at: float
 
 
 class _Span(NamedTuple):
@@ -79,8 +93,8 @@ class Ledger:
 
     def __init__(self, path: str | Path | None, about: Mapping[str, str] | None = None) -> None:
         self._path = path
-        if path is not None and Path(path).exists():
-            raise InputError(f"ledger {path}: is there already; a ledger holds one run")
+        if path is not None:
+            _create(Path(path))
         target = ":memory:" if path is None else str(Path(path).absolute())
         try:
             with _connected(target) as self._database:
@@ -88,6 +102,10 @@ class Ledger:
                 self._database.executemany("insert into about values (?, ?)", (about or {}).items())
                 self._database.commit()
         except sqlite3.Error as error:
+            if path is not None:
+                # It would be in the way of the next try.
+                for end in ("", "-wal", "-shm", "-journal"):
+                    Path(f"{path}{end}").unlink(missing_ok=True)
             raise InputError(f"ledger {path}: cannot be written: {error}") from None
         self._begin(written=True)
 
@@ -95,7 +113,8 @@ class Ledger:
         self._written = written
         self._routes: dict[tuple[str, str], int] = {}
         self._next = 0
-        self._confirmed: deque[tuple[int, int, float]] = deque()
+        self._noted: deque[_Range] = deque()
+        self._outages: deque[tuple[float, float, str]] = deque()
         self._spans: deque[_Span] = deque()
         self._lock = threading.Lock()
 
@@ -181,9 +200,17 @@ class Ledger:
     def confirm(self, first: int, last: int) -> None:
         """Note that the broker confirmed the messages from one sequence to another, both included.
 
-        May be called from any thread; it is written with the next batch.
+        As a publisher's witness; any thread may call it. It is written with the next batch.
         """
-        self._confirmed.append((first, last, time.time()))
+        self._noted.append(_Range("confirm", first, last, time.time()))
+
+    def republish(self, first: int, last: int) -> None:
+        """Note that messages were sent once more, likewise."""
+        self._noted.append(_Range("again", first, last, time.time()))
+
+    def outage(self, since: float, until: float, why: str) -> None:
+        """Note that the broker was away, likewise. Both are seconds since 1970."""
+        self._outages.append((since, until, why))
 
     def close(self) -> None:
         """Write what is left, and close the file, which is one then and can be read anywhere.
@@ -241,16 +268,29 @@ class Ledger:
         self._next += count
 
     def _settle(self) -> None:
-        while self._confirmed:
-            first, last, at = self._confirmed.popleft()
-            while self._spans[0].last < first:
-                # Confirms come in order.
+        while self._outages:
+            self._database.execute("insert into outage values (?, ?, ?)", self._outages.popleft())
+        while self._noted:
+            table, first, last, at = self._noted.popleft()
+            while table == "confirm" and self._spans[0].last < first:
+                # Confirms come in order, and of what is confirmed nothing is sent again.
                 self._spans.popleft()
             for span in self._spans:
                 if span.first > last:
                     break
                 row = max(first, span.first) + span.ahead, min(last, span.last) + span.ahead, at
-                self._database.execute("insert into confirm values (?, ?, ?)", row)
+                if row[0] <= row[1]:
+                    self._database.execute(f"insert into {table} values (?, ?, ?)", row)
+
+
+def _create(path: Path) -> None:
+    """An empty file for nobody else to read; raises InputError when there is one."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        raise InputError(f"ledger {path}: is there already; a ledger holds one run") from None
+    except OSError as error:
+        raise InputError(f"ledger {path}: cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -277,8 +317,8 @@ def _parsed(message: Message) -> object:
 class LedgerSink(Relay):
     """A sink that writes messages down before another sink gets them, and which are broken.
 
-    A publisher tells the ledger itself what was confirmed (`on_confirmed=ledger.confirm`); of
-    other sinks, which confirm in order, `counted` takes note.
+    A publisher tells the ledger itself what was confirmed (`witness=ledger`); of other sinks, which
+    confirm in order, `counted` takes note.
     """
 
     def __init__(self, sink: Sink, ledger: Ledger, *, counted: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from cbsim.checks import outage
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.output import EVENT_KEY, Item, Layout, key_of, known_name
 from cbsim.wire.binding import Bindings
@@ -57,6 +58,8 @@ from got as g left join matched as m on m.position = g.position
 where m.position is null order by g.position
 """
 _CONFIRMED = "exists (select 1 from confirm where first <= e.sequence and last >= e.sequence)"
+_AT_RISK = """exists (select 1 from risk as r where r.name = e.name and e.published <= r.since
+and e.sequence > r.delivered)"""
 _TWIN = "(select min(sequence) from expected as e where e.key = g.key)"
 _MATCHED = """
 from matched as m join got as g on g.position = m.position
@@ -72,6 +75,8 @@ class Missing:
     part: int | None
     name: str
     confirmed: bool
+    at_risk: bool
+    """Whether it may have been lost with the broker."""
     identity: Mapping[str, Any]
     alias: bytes | None
     """The key of its name, subject and time."""
@@ -106,6 +111,7 @@ class Matching:
         self._expect(layout, bound)
         self._database.executemany("insert into got values (null,?,?,?,?,?,?,?)", map(_row, items))
         self._database.executescript(_PAIR)
+        outage.assess(self._database)
 
     def sent(self) -> Iterator[tuple[str, int]]:
         """How many messages (or parts) of each name should have come."""
@@ -124,16 +130,18 @@ class Matching:
     def missing(self, limit: int) -> list[Missing]:
         """What has no item, in the order of the run; what was broken on purpose needs none."""
         rows = self._database.execute(
-            f"select e.sequence, e.part, e.name, n.identity, {_CONFIRMED} {_MISSING} limit ?",
+            f"select e.sequence, e.part, e.name, n.identity, {_CONFIRMED}, {_AT_RISK} "
+            f"{_MISSING} limit ?",
             (limit,),
         )
         return [_missing(*row) for row in rows]
 
-    def more_missing(self, after: int) -> Iterator[tuple[str, bool, int]]:
-        """Name, whether it was confirmed, and how many there are past the first ones."""
+    def more_missing(self, after: int) -> Iterator[tuple[str, bool, bool, int]]:
+        """Name, whether it was confirmed and is at risk, how many there are past the first ones."""
         yield from self._database.execute(
-            f"select name, done, count(*) from (select e.name as name, {_CONFIRMED} as done "
-            f"{_MISSING} limit -1 offset ?) group by name, done", (after,),
+            f"select name, done, risk, count(*) from (select e.name as name, {_CONFIRMED} as done, "
+            f"{_AT_RISK} as risk {_MISSING} limit -1 offset ?) group by name, done, risk",
+            (after,),
         )  # fmt: skip
 
     def strays(self, limit: int) -> list[Stray]:
@@ -227,10 +235,12 @@ def _row(item: Item) -> tuple[Any, ...]:
             item.fault)  # fmt: skip
 
 
-def _missing(sequence: int, part: int | None, name: str, text: str, confirmed: int) -> Missing:
+def _missing(
+    sequence: int, part: int | None, name: str, text: str, confirmed: int, at_risk: int
+) -> Missing:
     identity = orjson.loads(text)
     parts = identity.pop("parts", [])
     if part is not None:
         identity |= parts[part]
-    return Missing(sequence, part, name, bool(confirmed), identity,
+    return Missing(sequence, part, name, bool(confirmed), bool(at_risk), identity,
                    key_of(_SUBJECT, name, identity))  # fmt: skip

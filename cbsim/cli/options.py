@@ -6,15 +6,20 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import click
 
 from cbsim.bus.connection import Tls, redacted
 from cbsim.bus.provider import OWN
+from cbsim.bus.topology import Topology
 from cbsim.errors import InputError
+from cbsim.scenario import rate as rates
 from cbsim.wire.binding import ALL
+
+if TYPE_CHECKING:
+    from cbsim.scenario.model import BusModel
 
 __all__ = [
     "HEALTH_PORT",
@@ -22,14 +27,20 @@ __all__ = [
     "bind_option",
     "broker_options",
     "broker_url",
+    "give_up_option",
     "given_password",
     "moment",
+    "persistent_option",
     "scenario_names",
     "tls_of",
+    "topology_of",
 ]
 
 HEALTH_PORT = 15004
 """Of a served bus, when nothing else is said: its port, 5004, plus 10000."""
+
+_SHORTEST = 1.0
+"""Seconds; heartbeats count whole ones."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -53,6 +64,29 @@ def broker_options(function: _F) -> _F:
         function = option(function)
     return function
 
+
+def _length(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    seconds = rates.parse_duration(value)
+    if seconds < _SHORTEST:
+        raise click.BadParameter(f"{value!r}: expected {_SHORTEST:g}s or more", ctx, param)
+    return seconds
+
+
+persistent_option = click.option(
+    "--persistent",
+    is_flag=True,
+    help="Send messages that outlive the broker in durable queues; those of real servers do not.",
+)
+
+give_up_option = click.option(
+    "--give-up-after",
+    "patience",
+    metavar="TIME",
+    default="30s",
+    show_default=True,
+    callback=_length,
+    help="How long the broker may be away, silent or without room for more: 30s, 5m.",
+)
 
 bind_option = click.option(
     "--bind",
@@ -101,6 +135,13 @@ def _with_password(ctx: click.Context, param: click.Parameter, value: str | None
 def tls_of(ca_file: str | None, client_cert: str | None, client_key: str | None) -> Tls:
     """The files for `amqps://`."""
     return Tls(ca_file, client_cert, client_key)
+
+
+def topology_of(bus: BusModel, *, passive: bool, persistent: bool) -> Topology:
+    """The bus of a scenario, with what the command line asks for besides."""
+    return Topology(
+        bus.events, bus.raw, bus.durable, bus.passive or passive, bus.persistent or persistent
+    )
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:

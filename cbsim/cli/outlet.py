@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cbsim.bus.connection import PLAIN, Tls
-from cbsim.bus.publisher import Publisher, Topology
+from cbsim.bus.publisher import GIVE_UP_AFTER, Publisher, Topology
 from cbsim.bus.sink import Relay, Sink, brokerless
+from cbsim.bus.witness import Witness
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
 
@@ -24,6 +25,8 @@ class Outlet:
     topology: Topology
     url: str = field(default="", repr=False)
     tls: Tls = PLAIN
+    patience: float = GIVE_UP_AFTER
+    """Seconds that the broker may be away."""
     ledger: str | None = None
     """One that is there already."""
 
@@ -35,11 +38,13 @@ class Outlet:
         from cbsim.checks.ledger import Ledger, LedgerSink
 
         book = Ledger.join(self.ledger)
-        return LedgerSink(self._open(book.confirm), book, counted=self.sink != "amqp")
+        return LedgerSink(self._open(book), book, counted=self.sink != "amqp")
 
-    def _open(self, on_confirmed: Callable[[int, int], None] | None) -> Sink:
+    def _open(self, witness: Witness | None) -> Sink:
         if self.sink == "amqp":
-            return Publisher(self.url, self.topology, self.tls, on_confirmed=on_confirmed)
+            return Publisher(
+                self.url, self.topology, self.tls, patience=self.patience, witness=witness
+            )
         try:
             return brokerless(self.sink)
         except CbsimError as error:

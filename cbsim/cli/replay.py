@@ -14,7 +14,7 @@ import orjson
 from cbsim.bus.recording import recorded
 from cbsim.bus.topology import Topology
 from cbsim.cli.options import tls_of
-from cbsim.cli.outlet import Counted, refused
+from cbsim.cli.outlet import Counted, Outlet, refused
 from cbsim.cli.target import opened, target_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import note, taken, whole
@@ -39,6 +39,8 @@ def command(
     client_key: str | None,
     sink: str,
     passive: bool,
+    persistent: bool,
+    patience: float,
     ledger: str | None,
     speed: str,
 ) -> None:
@@ -55,10 +57,12 @@ def command(
     factor = _factor(speed)
     if not recording.exists():
         raise InputError(f"there is no recording {recording}")
+    topology = Topology(passive=passive, persistent=persistent)
+    outlet = Outlet(sink, topology, patience=patience, ledger=ledger)
     tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
     with (
         taken(),
-        opened(sink, broker, tls, Topology(passive=passive), ledger, about) as target,
+        opened(outlet, broker, tls, about) as target,
         closing(Counted(target.outlet(), target.shown)) as into,
     ):
         interrupted, bare = False, 0

@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from cbsim.bus.topology import Topology
-from cbsim.cli.options import moment, scenario_names, tls_of
-from cbsim.cli.outlet import Counted, refused
+from cbsim.cli.options import moment, scenario_names, tls_of, topology_of
+from cbsim.cli.outlet import Counted, Outlet, refused
 from cbsim.cli.target import Target, opened, target_options
 from cbsim.errors import CbsimError, InputError, ScenarioError
 from cbsim.interrupt import taken
@@ -57,6 +56,8 @@ def command(
     client_key: str | None,
     sink: str,
     passive: bool,
+    persistent: bool,
+    patience: float,
     ledger: str | None,
     rate: str | None,
     duration: str | None,
@@ -74,9 +75,7 @@ def command(
     the run cleanly. Exit code 1 when a message was not confirmed; what was is said in any case.
     """
     wanted = changed(load(scenario), rate, duration, count, seed, server, dialect)
-    topology = Topology(
-        wanted.bus.events, wanted.bus.raw, wanted.bus.durable, wanted.bus.passive or passive
-    )
+    topology = topology_of(wanted.bus, passive=passive, persistent=persistent)
     begin = start or (datetime.now(UTC) if sink == "amqp" else FIXED_START)
     if workers is not None:
         _check_workers(workers, wanted, sink)
@@ -84,7 +83,8 @@ def command(
     about = {"scenario": scenario, "seed": str(wanted.seed), "start": begin.isoformat(),
              "server": wanted.server.version,
              **({} if workers is None else {"workers": str(workers)})}  # fmt: skip
-    with taken(), opened(sink, broker, tls, topology, ledger, about) as target:
+    outlet = Outlet(sink, topology, patience=patience, ledger=ledger)
+    with taken(), opened(outlet, broker, tls, about) as target:
         console = Console(sys.stderr, scenario, target.shown)
         if workers is None:
             report = _alone(wanted, target, console, begin, count)

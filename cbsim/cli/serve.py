@@ -18,9 +18,12 @@ from cbsim.bus.provider import Broker, provide
 from cbsim.cli.options import (
     HEALTH_PORT,
     broker_options,
+    give_up_option,
     given_password,
+    persistent_option,
     scenario_names,
     tls_of,
+    topology_of,
 )
 from cbsim.cli.outlet import refused
 from cbsim.errors import CbsimError
@@ -88,6 +91,8 @@ _NOTHING = "none"
 @click.option("--seed", type=int, help="Instead of the scenario's seed.")
 @click.option("--server", metavar="VERSION", help="4.2, 5.2, 6.x or 7.x.")
 @click.option("--dialect", help="documented or observed.")
+@persistent_option
+@give_up_option
 @click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
 def command(
     scenario: str,
@@ -106,6 +111,8 @@ def command(
     server: str | None,
     dialect: str | None,
     passive: bool,
+    persistent: bool,
+    patience: float,
 ) -> None:
     """Be a Carbon Black server's bus until stopped: a broker, its exchanges, SCENARIO on and on.
 
@@ -114,7 +121,7 @@ def command(
     `cbsim run` and others to publish on. `GET /health` at the health
     endpoint answers 200 once consumers can bind; `cbsim fault` asks it for faults.
     """
-    from cbsim.bus.publisher import Publisher, Topology
+    from cbsim.bus.publisher import Publisher
     from cbsim.cli.run import changed
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
@@ -127,7 +134,7 @@ def command(
     if scenario != _NOTHING:
         wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
     bus = BusModel() if wanted is None else wanted.bus
-    topology = Topology(bus.events, bus.raw, bus.durable, bus.passive or passive)
+    topology = topology_of(bus, passive=passive, persistent=persistent)
     try:
         at = hold(
             provide(
@@ -145,7 +152,7 @@ def command(
         endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
         # A blocked publisher would wait for its confirms without end.
         hold(taken(at.faults.clear) if at.faults is not None else taken())
-        publisher = Publisher(at.url, topology, at.tls)
+        publisher = Publisher(at.url, topology, at.tls, patience=patience)
         health.status = "ready"
         told = scenario if wanted is None else f"{scenario}, seed {wanted.seed}"
         _say(at, told, endpoint.url)

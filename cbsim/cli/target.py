@@ -1,4 +1,4 @@
-"""Where `run` and `replay` send messages: what --sink, --broker, --passive and --ledger ask for."""
+"""Where `run` and `replay` send messages, and how: what the options that they share ask for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ import click
 
 from cbsim import __version__
 from cbsim.bus.provider import Broker, provide
-from cbsim.bus.topology import Topology
-from cbsim.cli.options import Tls, broker_options, given_password
+from cbsim.cli.options import (
+    Tls,
+    broker_options,
+    give_up_option,
+    given_password,
+    persistent_option,
+)
 from cbsim.cli.outlet import Outlet
 
 __all__ = ["Target", "opened", "target_options"]
@@ -22,9 +27,13 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def target_options(function: _F) -> _F:
-    """`--sink`, `--broker` and the files for TLS, `--passive` and `--ledger`."""
+    """`--sink`, `--broker` and the files for TLS, `--passive`, `--persistent`, `--give-up-after`
+    and `--ledger`.
+    """
     for option in (
         click.option("--ledger", metavar="PATH", help="Write down what is sent, for `verify`."),
+        give_up_option,
+        persistent_option,
         click.option(
             "--passive", is_flag=True, help="Declare nothing; the exchanges must be there."
         ),
@@ -58,28 +67,26 @@ class Target:
 
 @contextmanager
 def opened(
-    sink: str,
-    broker: str | None,
-    tls: Tls,
-    topology: Topology,
-    ledger: str | None,
-    about: Mapping[str, str],
+    outlet: Outlet, broker: str | None, tls: Tls, about: Mapping[str, str]
 ) -> Iterator[Target]:
     """The target of messages, with its broker and a new ledger; `about` says there what was run.
+
+    Of the outlet, the broker's address is to be found.
 
     A ledger is kept unless an error came before the first message. Raises CbsimError.
     """
     with ExitStack() as stack:
-        if ledger is not None:
-            stack.enter_context(_begun(ledger, about))
-        outlet, at = Outlet(sink, topology, ledger=ledger), None
-        if sink == "amqp":
-            exchanges = topology.events, topology.raw
+        at = None
+        if outlet.ledger is not None:
+            kept = {"persistent": "yes"} if outlet.topology.persistent else {}
+            stack.enter_context(_begun(outlet.ledger, {**about, **kept}))
+        if outlet.sink == "amqp":
+            exchanges = outlet.topology.events, outlet.topology.raw
             at = stack.enter_context(
                 provide(broker or "auto", tls, password=given_password(), exchanges=exchanges)
             )
             outlet = replace(outlet, url=at.url, tls=at.tls)
-        yield Target(outlet, sink if at is None else at.shown, at)
+        yield Target(outlet, outlet.sink if at is None else at.shown, at)
 
 
 @contextmanager

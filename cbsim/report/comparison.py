@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TextIO
 
 import orjson
@@ -25,6 +26,8 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             "whole": result.whole,
             "total": {kind: result.total(kind) for kind in _KINDS},
             "unconfirmed": result.unconfirmed,
+            "perished": result.perished,
+            "outages": [asdict(one) for one in result.outages],
             "unmatchable": result.total("unmatchable"),
             "names": {name: asdict(counts) for name, counts in sorted(result.names.items())},
             "differences": [asdict(one) for one in result.differences],
@@ -45,6 +48,16 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             console.print(f"and {more:,} more {kind}")
     if result.unconfirmed:
         console.print(f"{result.unconfirmed:,} did not come, but were never confirmed either")
+    for outage in result.outages:
+        console.print(
+            f"the broker was away from {_moment(outage.since)} to {_moment(outage.until)}: "
+            f"{outage.why}", markup=False,
+        )  # fmt: skip
+    if result.perished:
+        console.print(
+            f"{result.perished:,} did not come, but were confirmed before that and not persistent: "
+            "they may have been lost with the broker; `--persistent` is for those that must not be"
+        )
     if unmatchable := result.total("unmatchable"):
         names = ", ".join(name for name, it in sorted(result.names.items()) if it.unmatchable)
         console.print(
@@ -73,6 +86,10 @@ def _table(result: Comparison) -> Table:
         row = [getattr(counts, kind) for kind in _KINDS]
         table.add_row(name or "(unknown)", *(f"{it:,}" if it else "-" for it in row))
     return table
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"
 
 
 def _time(seconds: float) -> str:

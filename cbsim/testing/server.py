@@ -60,6 +60,7 @@ class CbServer:
         server: str | None = None,
         dialect: str | None = None,
         seed: int | None = None,
+        persistent: bool = False,
     ) -> None:
         self.version, self.dialect = ServerVersion.V5_2, Dialect.OBSERVED
         self._named: dict[str, ServerVersion | Dialect] = {}
@@ -67,7 +68,7 @@ class CbServer:
             self._named["version"] = self.version = ServerVersion.parse(server)
         if dialect is not None:
             self._named["dialect"] = self.dialect = Dialect.parse(dialect)
-        self.seed = seed
+        self.seed, self._persistent = seed, persistent
         self._runs = 0
         self.ledger: Ledger
         """Everything that was published, and how it was broken if it was."""
@@ -298,10 +299,10 @@ class CbServer:
         self._channel = self._connection.channel()
         # Under the server's own names they are as a server has them: others may declare them too.
         durable = self.exchange == EVENTS_EXCHANGE
-        topology = Topology(self.exchange, self.raw_exchange, durable=durable)
-        self._publisher = Publisher(
-            self.url, topology, self._broker.tls, on_confirmed=self.ledger.confirm
+        topology = Topology(
+            self.exchange, self.raw_exchange, durable=durable, persistent=self._persistent
         )
+        self._publisher = Publisher(self.url, topology, self._broker.tls, witness=self.ledger)
         stack.callback(self._publisher.close)
 
     def _leave(self) -> None:
@@ -359,6 +360,8 @@ def _explained(found: Comparison, *, strict: bool) -> str:
             lines.append(f"  {words} {count}; the first: {first}")
     if strict and (late := sum(found.disordered.values())):
         lines.append(f"  has {late} after a later one of the same sensor")
+    if found.perished:
+        lines.append(f"  lacks {found.perished} that may have been lost with the broker")
     if count := found.total("unmatchable"):
         lines.append(f"  cannot be held against {count}: they have nothing that was mapped")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ import pytest
 import trustme
 
 from cbsim.bus import local
-from cbsim.bus.connection import PLAIN, Tls, connect, sentence
+from cbsim.bus.connection import PLAIN, Patience, Tls, connect, sentence
 from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.bus.local import Node, node
 from cbsim.bus.provider import provide
@@ -511,3 +512,60 @@ def test_a_command_is_ended_with_us() -> None:
     process.terminate()
     said, _ = process.communicate(timeout=30)
     assert (process.returncode, said) == (3, "ended\n")
+
+
+def test_nobody_is_connected_to_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+
+    def to_itself(address: tuple[str, int], _: float) -> socket.socket:
+        # As the system does when it gives a client the port that it asks for.
+        one = socket.socket()
+        one.bind(address)
+        one.connect(address)
+        return one
+
+    monkeypatch.setattr(socket, "create_connection", to_itself)
+    with pytest.raises(BrokerError, match=r"nothing listens there \(connection refused\)"):
+        connect(f"amqp://cb:pw@127.0.0.1:{port}/", patience=Patience(again=True))
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_node_listens_on_loopback_alone_and_on_no_clients_port(private: Node) -> None:
+    its = private.environment
+    ports = [int(its[f"RABBITMQ_{name}_PORT"]) for name in ("NODE", "DIST")]
+    ports.append(int(its["ERL_EPMD_PORT"]))
+    clients = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if clients.exists():
+        first, last = map(int, clients.read_text().split())
+        assert not [port for port in ports if first <= port <= last]
+    assert all(map(listens, ports))
+    # All of 127.0.0.0/8 is this machine, but only 127.0.0.1 is listened on.
+    for port in ports:
+        with socket.socket() as asked:
+            assert asked.connect_ex(("127.0.0.2", port)) == errno.ECONNREFUSED, port
+
+
+def test_a_connection_that_breaks_off_is_no_wrong_protocol_once_there_was_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"amqp://cb:pw@127.0.0.1:{server.getsockname()[1]}/"
+
+        def hang_up() -> None:
+            for _ in range(3):
+                server.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(BrokerError, match="it closed the connection before the login was"):
+            connect(url, patience=Patience(again=True))
+        with pytest.raises(BrokerError, match="no AMQP 0-9-1 is spoken there"):
+            connect(url)
+        thread.join()
+
+
+def test_a_failed_connection_has_a_reason() -> None:
+    said = sentence(pika.exceptions.AMQPConnectionError(), "amqp://cb:pw@bus/")
+    assert said == "broker amqp://cb@bus/: the connection failed: AMQPConnectionError"
+    nested = pika.exceptions.AMQPConnectionError()
+    nested.__cause__ = OSError("No route to host")
+    said = sentence(nested, "amqp://cb:pw@bus/")
+    assert said == "broker amqp://cb@bus/: the connection failed: No route to host"

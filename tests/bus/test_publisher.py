@@ -27,6 +27,7 @@ from cbsim.wire.message import Message
 from tests.support.cable import Cable
 from tests.support.outage import cut
 from tests.support.patience import until
+from tests.support.witness import Told
 
 Channel = pika.adapters.blocking_connection.BlockingChannel
 
@@ -51,11 +52,11 @@ any_message = st.builds(
 )
 
 
-def as_pika_would(message: Message, channel: int, room: int) -> bytes:
+def as_pika_would(message: Message, channel: int, room: int, mode: int = 1) -> bytes:
     exchange = {"api.events": "events"}.get(message.exchange, message.exchange)
     publish = pika.spec.Basic.Publish(exchange=exchange, routing_key=message.routing_key)
     properties = pika.BasicProperties(
-        content_type=message.content_type, headers=dict(message.headers) or None, delivery_mode=1
+        content_type=message.content_type, headers=dict(message.headers) or None, delivery_mode=mode
     )
     size = len(message.body)
     frames = [pika.frame.Method(channel, publish), pika.frame.Header(channel, size, properties)]
@@ -64,13 +65,16 @@ def as_pika_would(message: Message, channel: int, room: int) -> bytes:
     return b"".join(frame.marshal() for frame in frames)
 
 
-@given(st.lists(any_message, max_size=8), st.integers(1, 65535), st.sampled_from([0, 40, 4096]))
+@given(
+    st.lists(any_message, max_size=8), st.integers(1, 65535), st.sampled_from([0, 40, 4096]),
+    st.booleans(),
+)  # fmt: skip
 def test_publishes_are_framed_as_pika_frames_them(
-    messages: list[Message], channel: int, frame_max: int
+    messages: list[Message], channel: int, frame_max: int, persistent: bool
 ) -> None:
-    outgoing = Outgoing(channel, frame_max, {"api.events": "events"})
-    room = frame_max - 8 if frame_max else 2**32
-    expected = b"".join(as_pika_would(message, channel, room) for message in messages)
+    outgoing = Outgoing(channel, frame_max, {"api.events": "events"}, persistent)
+    room, mode = frame_max - 8 if frame_max else 2**32, 2 if persistent else 1
+    expected = b"".join(as_pika_would(message, channel, room, mode) for message in messages)
     assert outgoing.encode(messages) == expected
     assert outgoing.encode(messages) == expected, "what it remembers is what it made"
 
@@ -234,22 +238,16 @@ def publish_and_flush(publisher: Publisher, count: int = 1) -> None:
 def test_every_message_is_confirmed_once_and_in_order(
     broker: str, bound: tuple[Channel, str]
 ) -> None:
-    told: list[tuple[int, int]] = []
-    threads: set[str] = set()
-
-    def on_confirmed(first: int, last: int) -> None:
-        told.append((first, last))
-        threads.add(threading.current_thread().name)
-
-    publisher = Publisher(broker, window=50, on_confirmed=on_confirmed)
+    told = Told()
+    publisher = Publisher(broker, window=50, witness=told)
     stream = [event(number) for number in range(1000)]
     for message in stream[:100]:
         publisher.publish(message)
     publisher.publish_many(stream[100:])
     publisher.flush()
     assert publisher.confirmed == 1000
-    assert [one for first, last in told for one in range(first, last + 1)] == list(range(1000))
-    assert threads == {"cbsim-publisher"}
+    assert told.numbers == list(range(1000))
+    assert told.threads == {"cbsim-publisher"}
     publisher.close()
     assert bodies(bound) == [message.body for message in stream]
 
@@ -317,8 +315,8 @@ def test_a_message_that_amqp_cannot_carry_harms_no_other(
 
 
 def test_sequence_numbers_outlive_the_connection(broker: str, bound: tuple[Channel, str]) -> None:
-    told: list[tuple[int, int]] = []
-    publisher = Publisher(broker, on_confirmed=lambda *range: told.append(range))
+    told = Told()
+    publisher = Publisher(broker, witness=told)
     for number in range(2000):
         publisher.publish(event(number))
         if number in (500, 1500):
@@ -326,7 +324,10 @@ def test_sequence_numbers_outlive_the_connection(broker: str, bound: tuple[Chann
     publisher.flush()
     publisher.close()
     assert publisher.republished
-    assert [one for first, last in told for one in range(first, last + 1)] == list(range(2000))
+    assert told.numbers == list(range(2000))
+    assert sum(last - first + 1 for first, last in told.republished) == publisher.republished
+    assert 1 <= len(told.outages) <= 2
+    assert all(since <= until <= time.time() for since, until, _ in told.outages)
     arrived = [number_of(body) for body in bodies(bound)]
     assert set(arrived) == set(range(2000))
     assert len(arrived) - 2000 <= publisher.republished
@@ -391,8 +392,8 @@ def test_a_full_queue_that_refuses_is_counted(broker: str) -> None:
     connection = connect(broker)
     channel = connection.channel()
     topology = Topology(events=f"cbsim-test-{uuid.uuid4()}")
-    told: list[tuple[int, int]] = []
-    publisher = Publisher(broker, topology, on_confirmed=lambda *one: told.append(one))
+    told = Told()
+    publisher = Publisher(broker, topology, witness=told)
     limits = {"x-max-length": 3, "x-overflow": "reject-publish"}
     queue = channel.queue_declare("", exclusive=True, arguments=limits).method.queue
     channel.queue_bind(queue, topology.events, "full.#")
@@ -403,8 +404,7 @@ def test_a_full_queue_that_refuses_is_counted(broker: str) -> None:
         publisher.publish(event(number, key="full.key" if number % 2 else "other.key"))
         publisher.flush()
     assert (publisher.confirmed, publisher.refused) == (53, 50)
-    confirmed = [one for first, last in told for one in range(first, last + 1)]
-    assert confirmed == [0, 1, 2, *range(4, 103, 2)]
+    assert told.numbers == [0, 1, 2, *range(4, 103, 2)]
     publisher.publish_many([event(number, key="full.key") for number in range(5000)])
     publisher.flush()
     assert publisher.refused == 5050
@@ -423,7 +423,8 @@ def test_a_broker_that_stays_away_ends_the_run(broker: str) -> None:
         publisher.publish(event(0))
         publisher.flush()
         cable.pull_out()
-        with pytest.raises(BrokerError, match="nothing listens there") as caught:
+        expected = r"nothing listens there .*, 0.5 s after the connection was lost: .+"
+        with pytest.raises(BrokerError, match=expected) as caught:
             publish_and_flush(publisher)
         assert publisher.confirmed == 1
         assert cable.password not in str(caught.value)
@@ -469,7 +470,8 @@ def test_an_idle_connection_lives_on_heartbeats(broker: str) -> None:
 
 def test_a_silent_connection_is_given_up(broker: str, bound: tuple[Channel, str]) -> None:
     with Cable(broker) as cable:
-        publisher = Publisher(cable.url + "?heartbeat=1")
+        # A heartbeat of a second, as by ?heartbeat=1, for so little patience.
+        publisher = Publisher(cable.url, patience=4)
         link = publisher._link
         cable.hold()
         publisher.publish(event(0))
@@ -509,11 +511,12 @@ def test_publishing_after_the_end(broker: str) -> None:
     publisher.close()
 
 
-def test_what_on_confirmed_raises_ends_the_run(broker: str) -> None:
-    def on_confirmed(first: int, last: int) -> None:
-        raise OSError("disk full")
+def test_what_a_witness_raises_ends_the_run(broker: str) -> None:
+    class Failing(Told):
+        def confirm(self, first: int, last: int) -> None:  # noqa: ARG002
+            raise OSError("disk full")
 
-    publisher = Publisher(broker, on_confirmed=on_confirmed)
+    publisher = Publisher(broker, witness=Failing())
     publisher.publish(event(0))
     with pytest.raises(BrokerError, match="disk full"):
         publisher.flush()

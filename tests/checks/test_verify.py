@@ -324,7 +324,7 @@ def test_a_ledger_is_readable_and_never_overwritten(tmp_path: Path, stream: list
     with Ledger.open(path) as ledger:
         assert len(ledger) == len(stream)
     assert [*tmp_path.iterdir()] == [path], "a ledger is one file"
-    for target, sentence in ((path, "is there already"), (tmp_path / "no" / "a", "unable to open")):
+    for target, sentence in ((path, "is there already"), (tmp_path / "no" / "a", "No such file")):
         with pytest.raises(CbsimError, match=sentence):
             Ledger(target)
     other = tmp_path / "other"
@@ -336,7 +336,7 @@ def test_a_ledger_is_readable_and_never_overwritten(tmp_path: Path, stream: list
     for wrong, sentence in (
         (other, "is no ledger"),
         (tmp_path / "none", "there is no ledger"),
-        (newer, "is of version 9, expected 1"),
+        (newer, "is of version 9, expected 2"),
     ):
         with pytest.raises(CbsimError, match=sentence):
             Ledger.open(wrong)

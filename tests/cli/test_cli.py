@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import sqlite3
+import stat
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel as Channel
 
 from cbsim.bus.connection import connect
+from tests.support.arrival import drain
 from tests.support.command import CBSIM, cbsim
 
 
@@ -162,6 +164,27 @@ def test_refused_messages_are_counted_and_the_run_goes_on(
         assert database.execute(query).fetchone() == (int(confirmed),)
 
 
+@pytest.mark.parametrize("where", ["option", "scenario"])
+def test_persistent_messages_are_known_as_such(
+    private: tuple[Channel, str, list[str]], tmp_path: Path, where: str
+) -> None:
+    channel, exchange, words = private
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.queue_bind(queue, exchange, "#")
+    if where == "scenario":
+        scenario = Path(words[1])
+        scenario.write_text(scenario.read_text().replace("{events:", "{persistent: true, events:"))
+    else:
+        words = [*words, "--persistent"]
+    ledger = tmp_path / "ledger"
+    done = cbsim(*words, "--count", "50", "--ledger", str(ledger))
+    assert done.returncode == 0, done.stderr
+    assert len(drain(channel, queue, mode=2)) == 50
+    with closing(sqlite3.connect(ledger)) as database:
+        assert dict(database.execute("select * from about"))["persistent"] == "yes"
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+
+
 def test_a_run_on_a_full_disk_says_what_it_did() -> None:
     done = cbsim("run", "quickstart", "--rate", "max", "--sink", "ndjson:/dev/full")
     assert done.returncode == 1
@@ -183,6 +206,8 @@ def test_a_replay_on_a_full_disk_says_what_it_did(recorded: Path) -> None:
         (["run", "quickstrt", "--sink", "null"], "there is no scenario 'quickstrt': did you mean"),
         (["run", "quickstart", "--sink", "null", "--rate", "-5/s"], "rate '-5/s': expected"),
         (["run", "quickstart", "--sink", "null", "--rate", "fast"], "rate 'fast': expected"),
+        (["run", "quickstart", "--give-up-after", "0.5s"], "'0.5s': expected 1s or more"),
+        (["run", "quickstart", "--give-up-after", "soon"], "duration 'soon': expected a number"),
         (["run", "quickstart", "--sink", "nul"], "sink 'nul': expected amqp, ndjson:PATH or null"),
         (["run", "quickstart", "--sink", "null", "--server", "9"], "unknown server version '9'"),
         (["run", "quickstart", "--sink", "null", "--dialect", "x"], "unknown dialect 'x'"),

@@ -35,6 +35,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[CbServer]:
         yield server
 
 
+@pytest.mark.parametrize("persistent", [False, True])
+def test_messages_are_transient_unless_they_are_to_be_persistent(
+    broker: str, persistent: bool
+) -> None:
+    with CbServer(broker, persistent=persistent) as server:
+        queue = server.queue("#")
+        server.emit("feed.synchronized")
+        _, properties, _ = server.channel.basic_get(queue.name)
+        assert properties.delivery_mode == (2 if persistent else 1)
+
+
 def consumed(server: CbServer, queue: str, count: int) -> list[bytes]:
     """What a pika consumer of its own connection takes from a queue."""
     connection = pika.BlockingConnection(pika.URLParameters(server.url))
