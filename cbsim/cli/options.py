@@ -68,7 +68,7 @@ def broker_options(function: _F) -> _F:
 def _length(ctx: click.Context, param: click.Parameter, value: str) -> float:
     seconds = rates.parse_duration(value)
     if seconds < _SHORTEST:
-        raise click.BadParameter(f"{value!r}: expected {_SHORTEST:g}s or more", ctx, param)
+        raise InputError(f"--give-up-after {value}: expected {_SHORTEST:g}s or more")
     return seconds
 
 

@@ -215,5 +215,5 @@ def test_no_ledger_is_left_of_what_never_began(run: Path, tmp_path: Path, words:
     assert not [*tmp_path.iterdir()]
     done = cbsim(*words, "--sink", "null", "--ledger", tmp_path / "none" / "ledger")
     assert done.returncode == 2
-    assert b"cannot be written: unable to open database file" in done.stderr
+    assert b"cannot be written: No such file or directory" in done.stderr
     assert b"Traceback" not in done.stderr
