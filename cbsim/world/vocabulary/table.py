@@ -11,7 +11,7 @@ import ntpath
 import posixpath
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -75,29 +75,33 @@ class _Reader:
     os: str
     source: str
     table: Table
+    sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The sets of libraries that were expanded already: most programs load the same few."""
 
     def vocabulary(self) -> Vocabulary:
         programs = tuple(map(self._program, self.table.programs))
-        system = [name for name, libraries in self.table.libraries.items() if libraries.system]
-        loaded = (path for program in programs for path in program.libraries)
-        own = {path for name in system for path in self._set(name, f"libraries.{name}")}
-        folders = {
-            self._lower(found.folder) for found in self.table.libraries.values() if found.system
-        }
-        folders |= {_as_32_bit(folder + "\\")[:-1] for folder in folders}
-        libraries = dict.fromkeys(
-            [*sorted(own), *(path for path in loaded if self._folder(path) in folders)]
-        )
+        libraries = self._of_the_system(programs)
         return Vocabulary(
             self.os,
             programs,
             tuple(map(self._arrival, self.table.arrivals)),
             tuple(map(self._program, self.table.malware)),
-            tuple(libraries),
+            libraries,
             {
                 key: Publisher(key, row.name, row.issuer, bool(row.issuer))
                 for key, row in self.table.publishers.items()
             },
+        )
+
+    def _of_the_system(self, programs: tuple[Program, ...]) -> tuple[str, ...]:
+        """The system's sets, and what programs load from the same folders."""
+        system = {name: found for name, found in self.table.libraries.items() if found.system}
+        folders = {self._lower(found.folder) for found in system.values()}
+        folders |= {_as_32_bit(folder + "\\")[:-1] for folder in folders}
+        sets = sorted({path for name in system for path in self._set(name, f"libraries.{name}")})
+        loaded = dict.fromkeys(path for program in programs for path in program.libraries)
+        return tuple(
+            dict.fromkeys([*sets, *(path for path in loaded if self._folder(path) in folders)])
         )
 
     def _program(self, row: ProgramRow) -> Program:
@@ -152,20 +156,22 @@ class _Reader:
         """A set's libraries, a library of the program's own folder, or a path."""
         if name in self.table.libraries:
             return self._set(name, entry)
-        if self._folder(name):
+        if self._absolute(name):
             return [self._file(name)]
         if "." not in name:
             raise self._wrong(entry, f"no set of libraries {name!r}")
         return [self._join(self._folder(self._file(entry)), self._lower(name))]
 
     def _set(self, name: str, entry: str) -> tuple[str, ...]:
-        found = self.table.libraries.get(name)
-        if found is None:
-            raise self._wrong(entry, f"no set of libraries {name!r}")
-        inherited = [
-            path for other in found.include for path in self._set(other, f"libraries.{name}")
-        ]
-        return tuple(dict.fromkeys([*inherited, *self._own_of(found)]))
+        if name not in self.sets:
+            found = self.table.libraries.get(name)
+            if found is None:
+                raise self._wrong(entry, f"no set of libraries {name!r}")
+            paths = [
+                path for other in found.include for path in self._set(other, f"libraries.{name}")
+            ]
+            self.sets[name] = tuple(dict.fromkeys([*paths, *self._own_of(found)]))
+        return self.sets[name]
 
     def _own_of(self, libraries: LibrarySet) -> list[str]:
         folder = self._lower(libraries.folder)
@@ -201,6 +207,9 @@ class _Reader:
 
     def _folder(self, path: str) -> str:
         return ntpath.dirname(path) if self.os == "windows" else posixpath.dirname(path)
+
+    def _absolute(self, path: str) -> bool:
+        return ntpath.isabs(path) if self.os == "windows" else posixpath.isabs(path)
 
     def _join(self, folder: str, name: str) -> str:
         return f"{folder}\\{name}" if self.os == "windows" else f"{folder}/{name}"
