@@ -9,6 +9,7 @@ __all__ = [
     "InputError",
     "ScenarioError",
     "StrategyError",
+    "UnknownKeyError",
     "WireError",
 ]
 
@@ -23,6 +24,10 @@ class InputError(CbsimError):
 
 class CatalogError(InputError):
     """A name, server version, dialect or event type that the catalog does not know."""
+
+
+class UnknownKeyError(CatalogError):
+    """A routing key, or what a raw event carries, of no kind that is known: a newer server's."""
 
 
 class WireError(CbsimError, ValueError):

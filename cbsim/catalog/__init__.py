@@ -9,15 +9,17 @@ from difflib import get_close_matches
 
 from cbsim.catalog.domain import DIGSIG_RESULTS, IOC_TYPES, Domain, Kind
 from cbsim.catalog.field import Field, Shape
-from cbsim.catalog.notification import NOTIFICATIONS, Form, Notification
+from cbsim.catalog.notification import GUESS, NOTIFICATIONS, Form, Notification
+from cbsim.catalog.origin import Origin
 from cbsim.catalog.raw import RAW_EVENTS, RawEvent, bytes_lengths, notation
-from cbsim.catalog.routing import name_of, name_of_event, routing_key
+from cbsim.catalog.routing import id_in_key, name_of, name_of_event, routing_key
 from cbsim.catalog.server import BROADCAST_TYPES, Dialect, ServerVersion, parse_broadcast
 from cbsim.errors import CatalogError
 
 __all__ = [
     "BROADCAST_TYPES",
     "DIGSIG_RESULTS",
+    "GUESS",
     "IOC_TYPES",
     "NOTIFICATIONS",
     "RAW_EVENTS",
@@ -27,10 +29,12 @@ __all__ = [
     "Form",
     "Kind",
     "Notification",
+    "Origin",
     "RawEvent",
     "ServerVersion",
     "Shape",
     "bytes_lengths",
+    "id_in_key",
     "lookup",
     "name_of",
     "name_of_event",

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from cbsim.errors import CatalogError
 
-__all__ = ["DIGSIG_RESULTS", "IOC_TYPES", "Domain", "Kind", "domain_of"]
+__all__ = ["DIGSIG_RESULTS", "IOC_TYPES", "PROCESS_KEY", "Domain", "Kind", "domain_of"]
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -38,6 +38,8 @@ class Kind(StrEnum):
     OBJECT = "object"
     DOCUMENTS = "documents"
     HIGHLIGHTS = "highlights"
+    RECORDS = "records"
+    """A list of objects, whose keys and values are the domain's `entries`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,18 @@ URL = _text("URL", "A link.", "https://example.com/")
 MD5_UPPER = _text(
     "MD5, upper case", "32 hex digits.", "9E4B0E7472B4CEBA9E17F440B8CB0AB8", "^[0-9A-F]{32}$"
 )
+SHA256_UPPER = _text(
+    "SHA-256, upper case",
+    "64 hex digits; nothing where the sensor did not say.",
+    "A54BA074D509E36B1A27A4E9BD35AABB3CBE1194D95114291C721EB52F25A635",
+    "^(?:[0-9A-F]{64})?$",
+)
+SHA256_LOWER = _text(
+    "SHA-256, lower case",
+    "64 hex digits; nothing where the sensor did not say.",
+    "7afb56dd48565c3c9804f683c80ef47e5333f847f2d3211ec11ed13ad36061e1",
+    "^(?:[0-9a-f]{64})?$",
+)
 MD5_LOWER = _text(
     "MD5, lower case", "32 hex digits.", "a3ccfd0aa0b17fd23aa9fd0d84b86c05", "^[0-9a-f]{32}$"
 )
@@ -133,10 +147,16 @@ DIGSIG = _choice("signature result", "", *DIGSIG_RESULTS, closed=True)
 SIGNED = _choice("signed", "", *DIGSIG_RESULTS, closed=True)
 IOC_TYPE = _choice("IOC type", "", "md5", "dns", "ipv4", closed=True)
 QUERY_TYPE = _choice("IOC type", "", "query", closed=True)
+ANY_IOC_TYPE = _choice("IOC type", "", *IOC_TYPES, closed=True)
 IOC_VALUE = _text("IOC", "The MD5, domain name, address or query that matched.", "38.229.70.52")
 QUERY = _text("query", "A query as the server's search takes it.", "q=process_name%3Anotepad.exe")
 STATUS = _choice("alert status", "", "Unresolved", "In Progress", "Resolved", "False Positive")
-INT32 = _int("int32", "", 0)
+RESOLUTION = _choice("alert resolution", "", "false_positive", "resolved")
+RESOLVED = _text("time of resolution", "ISO 8601, UTC; nothing while it is open.", "",
+                 f"^(?:{_ISO})?$")  # fmt: skip
+SEGMENT = _int("segment id", "Counted from 1; from 6.x on the segment's time in ms since 1970.", 1,
+               0, INT64_MAX)  # fmt: skip
+NUMBER64 = _int("int64", "", 106568300363776, 0, INT64_MAX)
 COUNT = _int("count", "", 1, 0)
 SENSOR_ID = _int("sensor id", "", 1, 0)
 PID = _int("pid", "", 44988, 0)
@@ -167,6 +187,13 @@ IOC_ATTR = Domain(
 )  # fmt: skip
 SCORES = Domain("scores", Kind.OBJECT, "", {"alliance_score_virustotal": 16},
                 entries=(("alliance_score_<feed>", SCORE),))  # fmt: skip
+MATCHED = Domain(
+    "watchlists", Kind.RECORDS, "The watchlists that found the binary, and when.", [],
+    entries=(
+        ("wid", _text("watchlist id", "A number as a string.", "4", "^[0-9]+$")),
+        ("value", TIME),
+    ),
+)  # fmt: skip
 WATCHLISTS = Domain("watchlists", Kind.OBJECT, "", {"watchlist_7": "2014-02-13T00:30:11.247Z"},
                     entries=(("watchlist_<id>", TIME),))  # fmt: skip
 HIGHLIGHTS = Domain("highlights", Kind.HIGHLIGHTS, "Where the query matched.", [])
@@ -180,27 +207,32 @@ _NAMES = (
     (SIZE, "copied_mod_len orig_mod_len size compressed_size"),
     (DATABASE_ID, "watchlist_id feed_id"),
     (SCORE, "report_score alliance_score_<feed>"),
-    (EPOCH, "event_timestamp timestamp"),
+    (EPOCH, "event_timestamp"),
     (RATING, "feed_rating sensor_criticality alert_severity ioc_confidence"),
-    (BOOLEAN, "is_executable_image is_64bit full_sync"),
+    (BOOLEAN, """is_executable_image is_64bit full_sync from_feed_search filtering_known_dlls
+        terminated"""),
     (IOC_ATTR, "ioc_attr ioc_attrs"),
     (TIME, """last_update start server_added_timestamp digsig_sign_time last_seen created_time
-        feed_update_time watchlist_<id> alliance_updated_<feed>"""),
-    (NAME, "watchlist_name feed_name group server_name cb_server"),
-    (HOSTNAME, "hostname computer_name other_hostnames"),
+        last_server_update timestamp feed_update_time watchlist_<id> alliance_updated_<feed>"""),
+    (NAME, "watchlist_name feed_name group server_name"),
+    (HOSTNAME, "hostname other_hostnames"),
     (PATH, "path process_path observed_filename"),
     (FILENAME, "process_name parent_name original_filename internal_name"),
-    (PROCESS_KEY, "process_id process_guid id"),
-    (UNIQUE_ID, "unique_id parent_unique_id"),
+    (PROCESS_KEY, "process_id id"),
+    (UNIQUE_ID, "unique_id parent_unique_id process_unique_id"),
     (SIGNED_IPV4, "interface_ip comms_ip"),
     (URL, "alliance_link_<feed>"),
     (TEXT, """digsig_issuer digsig_publisher digsig_subject digsig_prog_name file_version
         product_name company_name file_desc product_desc product_version comments legal_copyright
-        legal_trademark private_build watchlists type alert_type alliance_data_<feed>"""),
+        legal_trademark private_build type alert_type alliance_data_<feed> assigned_to emet_config
+        ioc_value_facet partition task error"""),
     (VERSION, "cb_version"), (MD5_UPPER, "md5"), (MD5_LOWER, "process_md5"),
     (PARENT_MD5, "parent_md5"), (COMMAND_LINE, "cmdline"), (USERNAME, "username"),
     (HOST_TYPE, "host_type"), (OS_BINARY, "os_type"), (SENSOR_ID, "sensor_id"),
-    (INT32, "segment_id"), (PARENT_ID, "parent_id"), (REPORT, "report_id"),
+    (SEGMENT, "segment_id"), (PARENT_ID, "parent_id"), (SHA256_UPPER, "sha256"),
+    (SHA256_LOWER, "process_sha256 parent_sha256"), (RESOLUTION, "alert_resolution"),
+    (RESOLVED, "resolved_time"), (NUMBER64, "facet_id event_partition_id"),
+    (MATCHED, "watchlists"), (REPORT, "report_id"),
     (IOC_TYPE, "ioc_type"), (IOC_VALUE, "ioc_value"), (DIGSIG, "digsig_result"),
     (RESULT_CODE, "digsig_result_code"), (SIGNED, "signed"), (ENDPOINT, "endpoint"),
     (STATUS, "status"), (STORE_PATH, "file_path"), (SCORES, "scores"),
@@ -210,13 +242,16 @@ _BY_NAME = {name: domain for domain, names in _NAMES for name in names.split()}
 
 # Where one name means different things: (notification's prefix, in a document, name).
 _EXCEPTIONS = {
-    ("", True, "timestamp"): TIME,
+    ("alert.watchlist.hit.feedsearch.", False, "watchlist_id"): REPORT,
+    ("alert.watchlist.hit.feedsearch.", False, "os_type"): OS_PROCESS,
     ("binaryinfo.", False, "watchlists"): WATCHLISTS,
     ("feed.query.", False, "ioc_type"): QUERY_TYPE,
     ("feed.query.", False, "ioc_value"): QUERY,
     ("feed.query.", False, "interface_ip"): DOTTED,
     ("feed.query.", False, "comms_ip"): DOTTED,
     ("alert.watchlist.hit.query.", False, "ioc_type"): QUERY_TYPE,
+    ("alert.watchlist.hit.query.", False, "ioc_value"): QUERY,
+    ("alert.status.updated", False, "ioc_type"): ANY_IOC_TYPE,
     ("alert.", False, "interface_ip"): DOTTED,
     ("alert.", False, "comms_ip"): DOTTED,
     ("alert.", False, "unique_id"): UUID,

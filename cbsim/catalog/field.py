@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cbsim.catalog.domain import Domain, Kind, domain_of
+from cbsim.catalog.origin import Origin, origins
 from cbsim.catalog.server import Dialect, ServerVersion
 from cbsim.catalog.tables import Row
 from cbsim.errors import CatalogError
@@ -39,6 +40,10 @@ class Shape(StrEnum):
     """A time to the millisecond, without the zeros at its end: `2015-10-06T15:52:07.1Z`."""
     MICROS = "micros"
     """A time with six decimals: `2015-11-12T20:00:04.240317Z`."""
+    MILLIS = "millis"
+    """A time as whole milliseconds since 1970: `1624617831000`."""
+    KEY = "key"
+    """A process key where others write a number: `000010e2-0000-0a94-01d7-5d6cca2adbb2`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +61,39 @@ class Field:
     """Whether the table lets the field be absent: "(Windows only)", "If digitally signed"."""
     observed: tuple[Shape, ...]
     """The shapes in examples and captured traffic, the usual one first; empty: not seen there."""
+    later: tuple[tuple[Shape, ServerVersion], ...]
+    """Those of the observed shapes that began with a version of their own, and which that was."""
     frequency: float
     """How often observed messages carry it, 0 to 1."""
+    chance: bool
+    """Whether it comes and goes from message to message, whatever the message is about."""
     required: bool
     """Whether every example and every captured message carries it."""
     since: ServerVersion
-    source: str
-    """Where the field is described."""
+    origins: tuple[Origin, ...]
+    """Where the field is known from, the best first."""
+    section: str | None
+    """The heading in the specification whose table names it."""
+
+    @property
+    def source(self) -> str:
+        """Where the field is known from, in words."""
+        said = ", ".join(self.origins)
+        return f"specification: {self.section} ({said})" if self.section else said
+
+    def in_version(self, version: ServerVersion) -> Field:
+        """The same with the shapes that a server of that version writes."""
+        if not self.later:
+            return self
+        later = dict(self.later)
+        known = (it for it in self.observed if version.includes(later.get(it, self.since)))
+        return replace(self, observed=tuple(known), later=())
 
     def shapes(self, dialect: Dialect) -> tuple[Shape, ...]:
         """The shapes it may have in a dialect, the usual one first; empty when it has none."""
         if dialect is Dialect.DOCUMENTED:
             return () if self.documented is None else (self.documented,)
-        known = self.documented
-        return self.observed or (() if known is None else (known,))
+        return self.observed or (() if self.documented is None else (self.documented,))
 
     @property
     def is_family(self) -> bool:
@@ -102,52 +126,75 @@ def fields(
     *,
     section: str | None,
     document: str | None = None,
+    guessed: bool = False,
 ) -> tuple[Field, ...]:
-    """Join a table of the specification with what examples and captures show.
+    """Join a table of the specification with what examples, captures and samples show.
 
-    `observed` holds a line a field: its name, its shapes with a bar between (the usual one
-    first), `always` or how often it is there (0 to 1), and from which server version on. A
-    field of the table that it does not name was not seen outside the table.
+    `observed` holds a line a field: its name, its shapes with a bar between (the usual one first;
+    `key@6.x`: from that version on), `always` or how often it is there (0 to 1; with a `~` before
+    it where that is chance, and not a matter of what the message is about), and from which server
+    version on. A field of the table that it does not name was not seen outside the table.
     """
-    seen: dict[str, tuple[tuple[Shape, ...], str, ServerVersion]] = {}
-    for line in filter(None, map(str.strip, observed.splitlines())):
-        name, shapes, often, *since = line.split()
-        if name in seen:
-            raise CatalogError(f"{notification}: field {name!r} is declared twice")
-        version = ServerVersion(since[0]) if since else ServerVersion.V4_2
-        seen[name] = tuple(Shape(shape) for shape in shapes.split("|")), often, version
-    rows = {row.name: row for row in table}
+    rows, seen = {row.name: row for row in table}, _seen(notification, observed)
     return tuple(
-        _field(notification, name, rows.get(name), seen.get(name), section, document)
+        _field(
+            domain_of(notification, name, document),
+            rows.get(name),
+            seen.get(name) or _Line(name),
+            section,
+            origins(notification, name, document, table=name in rows, guessed=guessed),
+        )
         for name in (*rows, *(name for name in seen if name not in rows))
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What one line says of a field."""
+
+    name: str
+    shapes: tuple[Shape, ...] = ()
+    later: tuple[tuple[Shape, ServerVersion], ...] = ()
+    often: str = "0"
+    since: ServerVersion = ServerVersion.V4_2
+
+
+def _seen(notification: str, observed: str) -> dict[str, _Line]:
+    seen: dict[str, _Line] = {}
+    for line in filter(None, map(str.strip, observed.splitlines())):
+        name, written, often, *since = line.split()
+        if name in seen:
+            raise CatalogError(f"{notification}: field {name!r} is declared twice")
+        parts = [part.partition("@") for part in written.split("|")]
+        later = tuple((Shape(shape), ServerVersion(began)) for shape, _, began in parts if began)
+        shapes = tuple(Shape(shape) for shape, _, _ in parts)
+        version = ServerVersion(since[0]) if since else ServerVersion.V4_2
+        seen[name] = _Line(name, shapes, later, often, version)
+    return seen
+
+
 def _field(
-    notification: str,
-    name: str,
-    row: Row | None,
-    seen: tuple[tuple[Shape, ...], str, ServerVersion] | None,
-    section: str | None,
-    document: str | None,
+    domain: Domain, row: Row | None, line: _Line, section: str | None, origins: tuple[Origin, ...]
 ) -> Field:
-    domain = domain_of(notification, name, document)
     documented = None
     if row is not None:
         documented = _TABLE_TYPES[row.type]
         if documented is Shape.STRING:
             documented = _NATIVE.get(domain.kind, Shape.STRING)
-    shapes, often, since = seen or ((), "0", ServerVersion.V4_2)
+    always = line.often == "always"
     return Field(
-        name=name,
+        name=line.name,
         domain=domain,
         meaning=row.meaning if row else domain.meaning,
         table_type=row.type if row else None,
         documented=documented,
         optional=row is not None and any(words in row.meaning.lower() for words in _OPTIONAL),
-        observed=shapes,
-        frequency=1.0 if often == "always" else float(often),
-        required=often == "always",
-        since=since,
-        source=f"specification: {section}" if row else "examples and captured traffic",
+        observed=line.shapes,
+        later=line.later,
+        frequency=1.0 if always else float(line.often.removeprefix("~")),
+        chance=line.often.startswith("~"),
+        required=always,
+        since=line.since,
+        origins=origins,
+        section=section if row else None,
     )

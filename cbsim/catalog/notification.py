@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cbsim.catalog import observed, tables
+from cbsim.catalog import observed, stored, tables
 from cbsim.catalog.field import Field, Shape, fields
 from cbsim.catalog.server import Dialect, ServerVersion
 from cbsim.errors import CatalogError
 
-__all__ = ["NOTIFICATIONS", "Form", "Notification"]
+__all__ = ["GUESS", "NOTIFICATIONS", "Form", "Notification"]
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One way a server writes a notification: the fields of the message and of its documents."""
+    """The fields of a message and of each of its documents, as some server writes them."""
 
     fields: tuple[Field, ...]
     documents: tuple[Field, ...]
@@ -33,11 +33,16 @@ class Notification:
     document: str | None
     """`process` or `binary` when it carries `docs` of that kind."""
     database_id: str | None
-    """The field whose value newer servers put into the routing key."""
+    """The field with the id of the watchlist or feed that matched (see `routing.id_in_key`)."""
     weight: float
     """How often it is sent, relative to the others, when a scenario does not say."""
-    forms: tuple[Form, ...]
-    """As observed, the usual form first. The tables' fields are in each."""
+    fields: tuple[Field, ...]
+    documents: tuple[Field, ...]
+    """The fields of each document in `docs`; empty when there are none."""
+    guessed: bool
+    """Whether nobody published a body of it: the fields are a guess, and any object is valid."""
+    note: str | None
+    """What a reader must know of it beyond its fields."""
 
     content_type = "application/json"
 
@@ -45,17 +50,8 @@ class Notification:
         """Whether servers of that version send it."""
         return version.includes(self.since)
 
-    def forms_in(self, version: ServerVersion) -> tuple[Form, ...]:
-        """The forms in which servers of that version send it."""
-        later = (
-            form
-            for form in self.forms[1:]
-            if all(version.includes(field.since) for field in form.fields if field.required)
-        )
-        return (self.forms[0], *later)
-
-    def written(self, form: Form, dialect: Dialect, version: ServerVersion) -> Form:
-        """The fields that a server of that version and dialect may write, in that form."""
+    def written(self, dialect: Dialect, version: ServerVersion) -> Form:
+        """The fields that a server of that version and dialect may write."""
 
         def speaks(field: Field) -> bool:
             if dialect is Dialect.DOCUMENTED and self.section is not None:
@@ -63,8 +59,8 @@ class Notification:
             return bool(field.observed) and version.includes(field.since)
 
         return Form(
-            tuple(field for field in form.fields if speaks(field)),
-            tuple(field for field in form.documents if speaks(field)),
+            tuple(field.in_version(version) for field in self.fields if speaks(field)),
+            tuple(field.in_version(version) for field in self.documents if speaks(field)),
         )
 
     def shapes(self, field: Field, dialect: Dialect) -> tuple[Shape, ...]:
@@ -119,7 +115,47 @@ _DECLARED = (
      "An alert: a binary is one that a feed's report names."),
     ("alert.watchlist.hit.ingress.host", None, "5.2", None, None, 2,
      "An alert: an endpoint did what a feed's report names."),
+    ("alert.watchlist.hit.feedsearch.bin", None, "6.x", None, None, 1,
+     "An alert: a search for what a feed's report names found a binary."),
+    ("alert.watchlist.hit.feedsearch.binary", None, "6.x", None, None, 0.2,
+     "An alert: a search for what a feed's report names found a binary."),
+    ("alert.status.updated", None, "6.x", None, None, 2,
+     "Somebody resolved alerts."),
+    ("watchlist.hit.ingress.binary", None, "6.x", None, "watchlist_id", 0.2,
+     "A binary matched as the data arrives."),
+    ("task.error.logged", None, "7.x", None, None, 0.1,
+     "A task of the server failed."),
+    *(
+        (f"events.partition.{state}", None, "6.x", None, None, 0.1,
+         f"A partition of the server's event store {what}.")
+        for state, what in (
+            ("creating", "is being made"), ("created", "was made"),
+            ("mounted", "can be searched"), ("unmounted", "can no longer be searched"),
+            ("purged", "was emptied"), ("deleted", "is gone"),
+        )
+    ),
 )  # fmt: skip
+
+_GUESSED = frozenset(
+    name
+    for name, *_ in _DECLARED
+    if name.startswith("events.partition.")
+    or name
+    in (
+        "alert.watchlist.hit.feedsearch.binary",
+        "watchlist.hit.ingress.binary",
+        "task.error.logged",
+    )
+)
+"""Known by their keys alone: no body was published."""
+GUESS = "Its key is known, its body is not: the fields are a guess, and any object is valid."
+
+_NOTES = dict.fromkeys(_GUESSED, GUESS) | {
+    "feed.query.hit.process": "The specification contradicts itself: its table has `sensor_id` "
+    'twice, as int32 "Sensor Id of the endpoint on which the event matching the feed occurred" and '
+    'as string "Always 0 for event. See process document for matching values." Both are valid: the '
+    "endpoint's id, and 0.",
+}
 
 
 def _notification(
@@ -136,16 +172,29 @@ def _notification(
         documents = fields(
             name,
             tables.DOCUMENTS.get(name, ()),
-            observed.DOCUMENTS[name],
+            stored.DOCUMENTS[name],
             section=section,
             document=document,
         )
-    forms = tuple(
-        Form(fields(name, tables.MESSAGES.get(name, ()), form, section=section), documents)
-        for form in observed.MESSAGES[name]
-    )
+    guessed = name in _GUESSED
     return Notification(
-        name, meaning, section, ServerVersion(since), document, database_id, weight, forms
+        name=name,
+        meaning=meaning,
+        section=section,
+        since=ServerVersion(since),
+        document=document,
+        database_id=database_id,
+        weight=weight,
+        fields=fields(
+            name,
+            tables.MESSAGES.get(name, ()),
+            observed.MESSAGES[name],
+            section=section,
+            guessed=guessed,
+        ),
+        documents=documents,
+        guessed=guessed,
+        note=_NOTES.get(name),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cbsim.catalog.origin import Origin
 from cbsim.catalog.server import ServerVersion
 
 __all__ = ["RAW_EVENTS", "RawEvent", "bytes_lengths", "notation"]
@@ -28,6 +29,12 @@ class RawEvent:
     """How often it is sent, relative to all other messages, when a scenario does not say."""
     presence: tuple[tuple[str, float], ...]
     """How often captured events set a field (dotted path), 0 to 1; empty: none was captured."""
+    uncaptured: tuple[tuple[str, Origin], ...] = ()
+    """Fields (dotted paths) that servers send and no capture has, and where they are known from."""
+    instead: tuple[str, ...] = ()
+    """Messages that newer servers send under this key in place of those of `inner`."""
+    note: str | None = None
+    """What a reader must know of it beyond its fields."""
 
     content_type = "application/protobuf"
 
@@ -44,6 +51,12 @@ class RawEvent:
         paths = [path.rpartition(".")[0] for path, often in self.presence if often == 1.0]
         return tuple(dict.fromkeys(p for p in paths if p.partition(".")[0] in self.carries
                                    and "." in p))  # fmt: skip
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """Those of `carries` of which nobody knows whether servers send them."""
+        return tuple(path for path, origin in self.uncaptured
+                     if origin is Origin.GUESS and path in self.carries)  # fmt: skip
 
     def in_version(self, version: ServerVersion) -> bool:
         """Whether servers of that version send it."""
@@ -127,11 +140,26 @@ _DECLARED = (
 )  # fmt: skip
 
 
+_UNCAPTURED: dict[str, tuple[tuple[str, Origin], ...]] = {
+    "netconn": (("networkv2", Origin.SAMPLE), ("networkv2.ja3", Origin.SAMPLE),
+                ("networkv2.ja3s", Origin.SAMPLE)),
+    "filelessscriptload": (("scriptexe", Origin.SAMPLE), ("fbscriptexe", Origin.GUESS)),
+    "crossprocopen": (("crossproc.remotethread", Origin.SAMPLE),),
+    **dict.fromkeys(("process", "procstart"), (("process.bFilteringKnownDlls", Origin.SAMPLE),)),
+}  # fmt: skip
+_INSTEAD = {"crossprocopen": ("crossproc.remotethread",)}
+_NOTES = {
+    "filelessscriptload": "Consumers read `scriptexe`. Whether servers send `fbscriptexe`, a script"
+    " from a file, under this key is not known.",
+    "crossprocopen": "From 7.1 on a remote thread may come under this key.",
+}
+
+
 def bytes_lengths(message: str, field: str) -> tuple[int, ...]:
     """How many bytes a field of type bytes holds when it is a hash; empty for any other.
 
-    MD5 has 16, SHA-256 has 32; `CbModuleInfoMsg.md5` is 32 hex digits (wire: Identities). Real
-    sensors now and then send the first 8 bytes of a parent's MD5 (1 of 9 captured).
+    MD5 has 16, SHA-256 has 32; `CbModuleInfoMsg.md5` is 32 hex digits (wire: Identities). Sensors
+    cut the MD5 of a parent, and of a child that ended, at its first NUL byte, as a C string is.
 
     >>> bytes_lengths("CbHeaderMsg", "process_md5")
     (16,)
@@ -139,10 +167,12 @@ def bytes_lengths(message: str, field: str) -> tuple[int, ...]:
     name = field.lower()
     if "sha256" in name or (message, field) == ("CbModuleInfoMsg", "md5"):
         return (32,)
-    if (message, field) == ("CbProcessMsg", "parent_md5"):
-        return (16, 8)
+    if (message, field) in _CUT:
+        return (16, *range(16))
     return (16,) if "md5" in name else ()
 
+
+_CUT = (("CbProcessMsg", "parent_md5"), ("CbChildProcessMsg", "md5hash"))
 
 _NOTATIONS = (
     (re.compile(r"time?stamp|create_?time", re.I),
@@ -180,6 +210,9 @@ def _declare() -> dict[str, RawEvent]:
             until=ServerVersion(until) if until else None,
             weight=weight,
             presence=tuple(presence.items()),
+            uncaptured=_UNCAPTURED.get(name, ()),
+            instead=_INSTEAD.get(name, ()),
+            note=_NOTES.get(name),
         )
         events[event.name] = event
         if name == "process":

@@ -9,27 +9,48 @@ from typing import Any
 from cbsim.catalog.notification import NOTIFICATIONS, Notification
 from cbsim.catalog.raw import RAW_EVENTS
 from cbsim.catalog.server import ServerVersion
-from cbsim.errors import CatalogError
+from cbsim.errors import UnknownKeyError
 
-__all__ = ["name_of", "name_of_event", "routing_key"]
+__all__ = ["id_in_key", "name_of", "name_of_event", "routing_key"]
 
 _WITH_ID = re.compile(r"^(watchlist|feed)\.\d+\.")
 
 
-def routing_key(notification: Notification, version: ServerVersion, database_id: int) -> str:
-    """The key of a notification: its name, for hits from 5.2 on with the database id.
+def id_in_key(
+    notification: Notification, version: ServerVersion, *, watchlist_ids: bool = False
+) -> str | None:
+    """The field whose value is in the routing key: `feed_id` of feeds' hits from 5.2 on.
+
+    `watchlist_ids`: have `watchlist_id` there as well, which no server was seen to do.
+    """
+    known = notification.database_id
+    if known == "watchlist_id" and not watchlist_ids:
+        return None
+    return known if version.feed_id_in_key else None
+
+
+def routing_key(
+    notification: Notification,
+    version: ServerVersion,
+    database_id: int,
+    *,
+    watchlist_ids: bool = False,
+) -> str:
+    """The key of a notification: its name, with the database id where `id_in_key` says so.
 
     >>> routing_key(NOTIFICATIONS["feed.storage.hit.process"], ServerVersion.V5_2, 24)
     'feed.24.storage.hit.process'
+    >>> routing_key(NOTIFICATIONS["watchlist.hit.process"], ServerVersion.V5_2, 3)
+    'watchlist.hit.process'
     """
-    if notification.database_id is None or not version.database_id_in_key:
+    if id_in_key(notification, version, watchlist_ids=watchlist_ids) is None:
         return notification.name
     head, _, tail = notification.name.partition(".")
     return f"{head}.{database_id}.{tail}"
 
 
 def name_of(routing_key: str) -> str:
-    """The catalog's name for a routing key; raises CatalogError when there is none.
+    """The catalog's name for a routing key; raises UnknownKeyError when there is none.
 
     >>> name_of("watchlist.12.storage.hit.process")
     'watchlist.storage.hit.process'
@@ -37,11 +58,11 @@ def name_of(routing_key: str) -> str:
     name = _WITH_ID.sub(r"\1.", routing_key)
     if name in NOTIFICATIONS or name in RAW_EVENTS:
         return name
-    raise CatalogError(f"routing key {routing_key!r} is none that a server publishes")
+    raise UnknownKeyError(f"routing key {routing_key!r} is of no kind that is known")
 
 
 def name_of_event(fields: Mapping[str, Any]) -> str:
-    """The name of a raw event by what it carries, as a dict of dicts; raises CatalogError.
+    """The name of a raw event by what it carries, as a dict of dicts; raises UnknownKeyError.
 
     >>> name_of_event({"header": {"version": 4}, "process": {"created": False}})
     'ingress.event.procend'
@@ -54,4 +75,4 @@ def name_of_event(fields: Mapping[str, Any]) -> str:
             if all(within in (fields.get(outer) or {}) for outer, _, within in inner):
                 return name
     carried_by = ", ".join(key for key in fields if key not in ("header", "strings", "env"))
-    raise CatalogError(f"no raw event carries {carried_by or 'nothing'}")
+    raise UnknownKeyError(f"no kind of raw event that is known carries {carried_by or 'nothing'}")

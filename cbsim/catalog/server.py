@@ -81,9 +81,27 @@ class ServerVersion(StrEnum):
         return 12 if self.includes(ServerVersion.V6) else 8
 
     @property
-    def database_id_in_key(self) -> bool:
-        """Whether hits are routed with the database id, as in `feed.24.ingress.hit.process`."""
+    def feed_id_in_key(self) -> bool:
+        """Whether feeds' hits are routed with the feed's id, as in `feed.24.ingress.hit.process`.
+
+        Watchlists' ids are in no key, on any version (wire: Routing keys).
+        """
         return self.includes(ServerVersion.V5_2)
+
+    @property
+    def segment_times(self) -> bool:
+        """Whether a segment's id is its time in ms since 1970, and not a number from 1 on."""
+        return self.includes(ServerVersion.V6)
+
+    @property
+    def bundles(self) -> bool:
+        """Whether it can publish bundles (spec: EnableRawSensorDataBroadcast, from 5.2 on)."""
+        return self.includes(ServerVersion.V5_2)
+
+    @property
+    def remote_threads_as_opens(self) -> bool:
+        """Whether a remote thread may come under `crossprocopen` (wire: from 7.1 on)."""
+        return self.includes(ServerVersion.V7)
 
     @property
     def network_v2(self) -> bool:

@@ -75,11 +75,12 @@ def _bytes(lengths: tuple[int, ...]) -> Schema:
     if not lengths:
         return {"title": "bytes in base64"} | body | {"pattern": "^[A-Za-z0-9+/]*={0,2}$"}
     forms = []
-    for length in lengths:
+    for length in sorted(lengths):
         padding = -length % 3
         digits = (length + 2) // 3 * 4 - padding
-        forms.append(f"[A-Za-z0-9+/]{{{digits}}}{'=' * padding}")
-    title = " or ".join(map(str, lengths)) + " bytes in base64"
+        forms.append(f"[A-Za-z0-9+/]{{{digits}}}{'=' * padding}" if length else "")
+    said = f"{min(lengths)} to {max(lengths)}" if len(lengths) > 1 else str(*lengths)
+    title = f"{said} bytes in base64"
     pattern = f"^(?:{'|'.join(forms)})$" if len(forms) > 1 else f"^{forms[0]}$"
     return {"title": title} | body | {"pattern": pattern}
 
@@ -113,10 +114,13 @@ def raw_event(event: RawEvent) -> Schema:
         }  # fmt: skip
     for path in event.inner:
         outer, _, inner = path.partition(".")
-        properties[outer] = {"required": [inner]}
+        choices = [inner, *(other.partition(".")[2] for other in event.instead)]
+        properties[outer] = {"required": choices} if len(choices) == 1 else {
+            "anyOf": [{"required": [choice]} for choice in choices]
+        }  # fmt: skip
     body: Schema = {
         "title": event.name,
-        "description": event.meaning,
+        "description": f"{event.meaning} {event.note or ''}".strip(),
         "$comment": "wire: Routing keys",
         "$ref": f"{EVENT}.schema.json",
         "properties": properties,

@@ -18,13 +18,14 @@ from cbsim.catalog import (
     Dialect,
     Domain,
     Field,
-    Form,
     Kind,
     Notification,
+    Origin,
     RawEvent,
     Shape,
     lookup,
 )
+from cbsim.catalog.domain import PROCESS_KEY
 from cbsim.checks.raw_schema import EVENT, Schema, interface, raw_event
 
 __all__ = ["BASE", "Schema", "location", "schema_of", "schemas", "write"]
@@ -47,7 +48,7 @@ _TYPES = {
     Shape.BOOLEAN: "boolean", Shape.OBJECT: "object", Shape.ARRAY: "array", Shape.NULL: "null",
     Shape.DIGITS: "string", Shape.TRUTH: "string", Shape.TEXTS: "object", Shape.JSON: "string",
     Shape.DISPLAY: "string", Shape.SECONDS: "string", Shape.TRIMMED: "string",
-    Shape.MICROS: "string",
+    Shape.MICROS: "string", Shape.MILLIS: "integer", Shape.KEY: "string",
 }  # fmt: skip
 
 
@@ -59,6 +60,8 @@ def schemas() -> Mapping[str, Schema]:
 
 def location(name: str, dialect: Dialect) -> str:
     """The path of the schema of a notification or raw event; raises CatalogError."""
+    if name == EVENT:
+        return f"raw/{EVENT}.schema.json"
     folder_of = "raw" if isinstance(lookup(name), RawEvent) else dialect
     return f"{folder_of}/{name}.schema.json"
 
@@ -85,7 +88,7 @@ def _bodies() -> Iterator[tuple[str, Schema]]:
             yield f"{dialect}/{kind}.schema.json", _document(kind, dialect)
         for notification in NOTIFICATIONS.values():
             yield location(notification.name, dialect), _notification(notification, dialect)
-    yield f"raw/{EVENT}.schema.json", interface()
+    yield location(EVENT, Dialect.OBSERVED), interface()
     for event in RAW_EVENTS.values():
         yield location(event.name, Dialect.OBSERVED), raw_event(event)
 
@@ -103,10 +106,9 @@ def _notification(notification: Notification, dialect: Dialect) -> Schema:
             "documented by what servers send.",
             "$ref": f"../{location(name, Dialect.OBSERVED)}",
         }
-    named: dict[str, list[Field]] = {}
-    for form in notification.forms:
-        for field in _spoken(form.fields, dialect):
-            named.setdefault(field.name, []).append(field)
+    if notification.guessed:
+        return _guessed(notification)
+    named = {field.name: [field] for field in _spoken(notification.fields, dialect)}
     body = _object(named, dialect)
     if "docs" in body["properties"]:
         docs: Schema = {"$ref": f"{notification.document}.schema.json"}
@@ -114,9 +116,27 @@ def _notification(notification: Notification, dialect: Dialect) -> Schema:
         body["properties"]["docs"] |= {"items": docs}
     source = f"specification: {notification.section}" if notification.section else _SEEN
     head: Schema = {
-        "title": name, "description": notification.meaning, "$comment": source, "type": "object",
+        "title": name, "description": _told(notification), "$comment": source, "type": "object",
+        "required": _always(notification.fields, notification, dialect),
     }  # fmt: skip
-    return head | _required(notification, dialect) | body
+    return head | body
+
+
+def _told(notification: Notification) -> str:
+    return f"{notification.meaning} {notification.note or ''}".strip()
+
+
+def _guessed(notification: Notification) -> Schema:
+    """Of one whose body nobody knows: what it may hold, and that it may hold anything."""
+    properties = {
+        field.name: _described(field.domain, field.meaning)
+        | {"$comment": field.source, "examples": [field.domain.example]}
+        for field in notification.fields
+    }
+    return {
+        "title": notification.name, "description": _told(notification), "$comment": Origin.GUESS,
+        "type": "object", "properties": properties,
+    }  # fmt: skip
 
 
 _SEEN = "examples and captured traffic"
@@ -128,44 +148,20 @@ def _spoken(fields: Iterable[Field], dialect: Dialect) -> list[Field]:
     return [field for field in fields if field.documented is not None]
 
 
-def _required(notification: Notification, dialect: Dialect) -> Schema:
-    first, *others = (_always(form.fields, notification, dialect) for form in notification.forms)
-    if not others:
-        return {"required": first}
-    (second,) = others
-    if dialect is Dialect.DOCUMENTED:
-        return {"required": first}
-    # A message is of the first form when it has anything that only that form has.
-    marks = [{"required": [name]} for name in first if name not in second]
-    common = [name for name in first if name in second]
-    return {
-        "required": common,
-        "if": {"anyOf": marks},
-        "then": {"required": [name for name in first if name not in common]},
-        "else": {"required": [name for name in second if name not in common]},
-    }
-
-
 def _always(fields: Iterable[Field], notification: Notification, dialect: Dialect) -> list[str]:
     """The fields that every such message has, whichever server version sends it."""
     if dialect is Dialect.DOCUMENTED:
         return [field.name for field in _spoken(fields, dialect) if not field.optional]
-    usual = notification.forms[0]
     return [
         field.name
         for field in fields
-        if field.required
-        and (notification.since.includes(field.since) or _is_another_form(fields, usual))
+        if field.required and notification.since.includes(field.since)
     ]
-
-
-def _is_another_form(fields: Iterable[Field], usual: Form) -> bool:
-    return fields is not usual.fields and fields is not usual.documents
 
 
 def _document_of(notification: Notification, dialect: Dialect) -> Schema:
     """What one notification asks of its documents beyond what all documents of the kind share."""
-    documents = notification.forms[0].documents
+    documents = notification.documents
     own: Schema = {"required": _always(documents, notification, dialect)}
     if dialect is Dialect.DOCUMENTED:
         tabled = {field.name for field in _spoken(documents, dialect)}
@@ -180,7 +176,7 @@ def _document(kind: str, dialect: Dialect) -> Schema:
     named: dict[str, list[Field]] = {}
     for notification in NOTIFICATIONS.values():
         if notification.document == kind:
-            for field in _spoken(notification.forms[0].documents, dialect):
+            for field in _spoken(notification.documents, dialect):
                 named.setdefault(field.name, []).append(field)
     return {
         "title": f"{kind} document",
@@ -209,7 +205,7 @@ def _family(name: str) -> str:
 
 
 def _field(fields: list[Field], dialect: Dialect) -> Schema:
-    """The schema of a field that several notifications or forms have."""
+    """The schema of a field that several notifications have."""
     first, domain = fields[0], fields[0].domain
     known = {shape for field in fields for shape in field.shapes(dialect)}
     known |= {field.documented for field in fields if field.documented is not None}
@@ -251,6 +247,8 @@ def _value(domain: Domain, shapes: set[Shape], dialect: Dialect) -> Schema:
     out: Schema = {"type": types[0] if len(types) == 1 else types}
     if shapes & {Shape.INTEGER, Shape.NUMBER}:
         out |= _bounds(domain, dialect)
+    elif Shape.MILLIS in shapes:
+        out["minimum"] = 0
     out |= _string(domain, shapes, alone=types == ["string"], dialect=dialect)
     if Shape.ARRAY in shapes and domain.kind is not Kind.DOCUMENTS:
         out["items"] = _items(domain)
@@ -291,6 +289,8 @@ def _string(
         patterns.append("^(?:true|false)$")
     if Shape.DISPLAY in shapes:
         patterns.append(_DISPLAY)
+    if Shape.KEY in shapes:
+        patterns.append(str(PROCESS_KEY.pattern))
     if Shape.JSON in shapes:
         return {"contentMediaType": "application/json"}
     if not patterns:
@@ -305,6 +305,11 @@ def _string(
 def _items(domain: Domain) -> Schema:
     if domain.kind is Kind.HIGHLIGHTS:
         return {"type": ["string", "object"]}
+    if domain.kind is Kind.RECORDS:
+        names = [name for name, _ in domain.entries]
+        return {"type": "object", "required": names} | _entries(domain, lenient=False)
+    if domain.kind is Kind.INTEGER:
+        return {"type": "integer"} | _bounds(domain, Dialect.OBSERVED)
     return {"type": "string"} | _string(domain, {Shape.STRING}, alone=True)
 
 
@@ -327,7 +332,7 @@ def _entries(domain: Domain, *, lenient: bool) -> Schema:
 
 def _example(domain: Domain, shapes: set[Shape]) -> object | None:
     example = domain.example
-    if domain.kind in (Kind.DOCUMENTS, Kind.HIGHLIGHTS) or example == "":
+    if domain.kind in (Kind.DOCUMENTS, Kind.HIGHLIGHTS, Kind.RECORDS) or example == "":
         return None
     if domain.kind in (Kind.INTEGER, Kind.NUMBER):
         if not shapes & {Shape.INTEGER, Shape.NUMBER}:

@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from cbsim.catalog import NOTIFICATIONS, Dialect, lookup, name_of, name_of_event
+from cbsim.checks.raw_schema import EVENT
 from cbsim.checks.record import Record
 from cbsim.checks.rules import broken
 from cbsim.checks.validator import Problem, validator
-from cbsim.errors import CatalogError, WireError
+from cbsim.errors import CatalogError, UnknownKeyError, WireError
 from cbsim.wire.event import as_dict, decode
 from cbsim.wire.message import PROTOBUF_TYPE
 from cbsim.wire.reading import read
 
-__all__ = ["Finding", "Group", "Tally", "Validation"]
+__all__ = ["FORWARDED", "Finding", "Group", "Tally", "Validation"]
 
+FORWARDED = frozenset({"cb_server", "type"})
+"""What a forwarder adds to all that it writes, and no server says."""
+_AROUND = frozenset({"header", "strings", "env"})
+"""What a raw event has around what it carries."""
 _GROUPS = 10_000
 _EXAMPLES = 3
 
@@ -99,6 +104,8 @@ class Validation:
         try:
             for part, name, fields in self._parts(record):
                 yield from self._one(record, part, name, fields)
+        except UnknownKeyError as error:
+            yield self._unknown(record, "", str(error))
         except (WireError, CatalogError) as error:
             yield self._unreadable(record, "", "", str(error))
 
@@ -109,16 +116,24 @@ class Validation:
             yield "", self._name_of(record, record.fields), record.fields
         elif not message.exchange and message.content_type == PROTOBUF_TYPE:
             event = as_dict(decode(message.body))
-            yield "", self._name or _folder(record) or name_of_event(event), event
+            yield "", self._name or _folder(record) or _carried(event), event
+        elif message.routing_key:
+            for reading in read(message):
+                yield "", name_of(message.routing_key), reading.fields
         else:
-            known = name_of(message.routing_key) if message.routing_key else ""
             for number, reading in enumerate(read(message), 1):
-                part = "" if known else f"event {number}"
-                yield part, known or name_of_event(reading.fields), reading.fields
+                yield f"event {number}", _carried(reading.fields), reading.fields
 
     def _one(
         self, record: Record, part: str, name: str, fields: dict[str, Any]
     ) -> Iterator[Finding]:
+        if fields.keys() >= FORWARDED:
+            yield self._forwarded(record, part, name)
+            return
+        if not name:
+            carried = ", ".join(sorted(fields.keys() - _AROUND)) or "nothing"
+            yield self._unknown(record, part, f"no kind that is known carries {carried}")
+            return
         self.tally.messages += 1
         errors = warnings = 0
         checker = validator(name, self._dialect)
@@ -131,6 +146,20 @@ class Validation:
             yield Finding(record, part, name, problem)
         self.tally.invalid += errors > 0
         self.tally.warned += errors == 0 and warnings > 0
+
+    def _unknown(self, record: Record, part: str, why: str) -> Finding:
+        """What a newer server may send, and nobody can judge here."""
+        self.tally.messages += 1
+        self.tally.warned += 1
+        return Finding(record, part, "", Problem("", "unknown-kind", why, "a kind that is known",
+                                                 "wire: Routing keys", warning=True))  # fmt: skip
+
+    def _forwarded(self, record: Record, part: str, name: str) -> Finding:
+        self.tally.messages += 1
+        self.tally.invalid += 1
+        said = f"a forwarder's line ({', '.join(sorted(FORWARDED))})"
+        return Finding(record, part, name, Problem("", "forwarder-line", said,
+                       "a message of the bus", "wire: What forwarders write"))  # fmt: skip
 
     def _unreadable(self, record: Record, part: str, name: str, why: str) -> Finding:
         self.tally.messages += 1
@@ -163,7 +192,7 @@ class Validation:
         shape = (*sorted(fields), "docs", *sorted(first))
         if shape not in self._closest:
             odds = {name: len(list(validator(name, self._dialect).iter_errors(fields)))
-                    for name in NOTIFICATIONS}  # fmt: skip
+                    for name, entry in NOTIFICATIONS.items() if not entry.guessed}  # fmt: skip
             ranked = sorted(odds, key=lambda name: (odds[name], -_known(name, fields)))
             if odds[ranked[0]] >= max(3, len(fields)):
                 raise CatalogError("no notification has these fields; --as NAME says what it is")
@@ -171,8 +200,17 @@ class Validation:
         return self._closest[shape]
 
 
+def _carried(event: dict[str, Any]) -> str:
+    """The name of a raw event by what it carries; empty for what has none."""
+    try:
+        return name_of_event(event)
+    except UnknownKeyError:
+        # Sensors send some messages of the interface for which no key is known.
+        return EVENT if event.keys() - _AROUND else ""
+
+
 def _known(name: str, fields: dict[str, Any]) -> int:
-    declared = {field.name for form in NOTIFICATIONS[name].forms for field in form.fields}
+    declared = {field.name for field in NOTIFICATIONS[name].fields}
     return len(declared & fields.keys())
 
 

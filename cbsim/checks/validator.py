@@ -12,6 +12,7 @@ import jsonschema_rs
 import orjson
 
 from cbsim.catalog import Dialect, lookup
+from cbsim.checks.raw_schema import EVENT
 from cbsim.checks.schema import BASE, Schema, location, schemas
 from cbsim.errors import CbsimError
 
@@ -53,13 +54,16 @@ class InvalidMessage(CbsimError, ValueError):  # noqa: N818 - says what it is, a
 class Validator:
     """Validates messages of one name in one dialect; made once, it is fast. Raises CatalogError.
 
+    `CbEventMsg` stands for any raw event, whatever it carries.
+
     >>> command = Validator("cmd.feed.synchronize")
     >>> command.is_valid({"feed_id": 7, "full_sync": False, "event_timestamp": 1447696175.07})
     True
     """
 
     def __init__(self, name: str, dialect: Dialect | str = Dialect.OBSERVED) -> None:
-        self.name, self.dialect = lookup(name).name, Dialect.parse(dialect)
+        self.name = EVENT if name == EVENT else lookup(name).name
+        self.dialect = Dialect.parse(dialect)
         self._path = location(name, self.dialect)
         self._compiled = jsonschema_rs.Draft202012Validator(
             schemas()[self._path], registry=_registry(), retriever=_no_other

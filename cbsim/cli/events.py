@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, ServerVersion, lookup, names
+from cbsim.catalog import (
+    NOTIFICATIONS,
+    RAW_EVENTS,
+    Notification,
+    RawEvent,
+    ServerVersion,
+    lookup,
+    names,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["command"]
 
@@ -13,34 +26,67 @@ __all__ = ["command"]
 @click.argument("name", required=False)
 @click.option("--server", metavar="VERSION", help="Only what that version sends.")
 def command(name: str | None, server: str | None) -> None:
-    """Show the catalog: every notification and raw event, or the fields of NAME."""
-    from rich.table import Table
+    """Show the catalog: every notification and raw event, or the fields of NAME.
 
+    Of each field: its type in the specification's table, the JSON of both dialects, the version
+    that began it, how often it is there, and where it is known from.
+    """
     from cbsim.report.page import Page
 
-    table = Table(box=None, pad_edge=False)
+    version = ServerVersion.parse(server) if server else None
+    page = Page(highlight=False)
     if name is None:
-        known = names(ServerVersion.parse(server)) if server else (*NOTIFICATIONS, *RAW_EVENTS)
-        for title in ("name", "since", "format", "meaning"):
-            table.add_column(title, no_wrap=title != "meaning")
-        for one in known:
-            entry = lookup(one)
-            body = entry.content_type.removeprefix("application/")
-            table.add_row(one, entry.since, body, entry.meaning)
-    elif name in NOTIFICATIONS:
-        for title in ("field", "table", "documented", "observed", "meaning"):
-            table.add_column(title, no_wrap=title == "field")
-        form = NOTIFICATIONS[name].forms[0]
-        rows = [("", field) for field in form.fields] + [("docs.", it) for it in form.documents]
-        for prefix, field in rows:
-            table.add_row(
-                prefix + field.name, field.table_type or "", field.documented or "",
-                " or ".join(field.observed), field.meaning,
-            )  # fmt: skip
-    else:
+        page.print(_everything(version))
+        return
+    entry = lookup(name)
+    page.print(_of_notification(entry, version) if isinstance(entry, Notification) else
+               _of_event(entry))  # fmt: skip
+    if entry.note:
+        page.print(f"\n{entry.note}")
+
+
+def _table(*titles: str, fixed: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=title in fixed.split())
+    return table
+
+
+def _everything(version: ServerVersion | None) -> Table:
+    table = _table("name", "since", "format", "meaning", fixed="name since format")
+    for name in names(version) if version else (*NOTIFICATIONS, *RAW_EVENTS):
         entry = lookup(name)
-        for title in ("field", "captured events that set it"):
-            table.add_column(title)
-        for path, often in RAW_EVENTS[entry.name].presence:
-            table.add_row(path, f"{often:.0%}" if often >= 0.01 else f"{often:.1%}")
-    Page(highlight=False).print(table)
+        body = entry.content_type.removeprefix("application/")
+        guessed = isinstance(entry, Notification) and entry.guessed
+        table.add_row(name, entry.since, body, entry.meaning + (" (body guessed)" * guessed))
+    return table
+
+
+def _of_notification(entry: Notification, version: ServerVersion | None) -> Table:
+    table = _table("field", "table", "documented", "observed", "since", "in", "from", "meaning",
+                   fixed="field since in")  # fmt: skip
+    for prefix, fields in (("", entry.fields), ("docs.", entry.documents)):
+        for field in fields:
+            if version is None or version.includes(field.since):
+                table.add_row(
+                    prefix + field.name, field.table_type or "", field.documented or "",
+                    " or ".join(field.observed), max(field.since, entry.since),
+                    _share(field.frequency) if field.observed else "", ", ".join(field.origins),
+                    field.meaning,
+                )  # fmt: skip
+    return table
+
+
+def _of_event(entry: RawEvent) -> Table:
+    table = _table("field", "captured events that set it", "from", fixed="field")
+    for path, often in entry.presence:
+        table.add_row(path, _share(often), "capture")
+    for path, origin in entry.uncaptured:
+        table.add_row(path, "", origin)
+    return table
+
+
+def _share(often: float) -> str:
+    return f"{often:.0%}" if often >= 0.01 or not often else f"{often:.1%}"

@@ -130,7 +130,7 @@ def handler(form: str, out: TextIO) -> Handler:
 
 def _sentence(finding: Finding) -> str:
     problem = finding.problem
-    if problem.rule == "unreadable":
+    if problem.rule in ("unreadable", "unknown-kind"):
         return problem.found
     return f"{finding.name} {problem}"
 

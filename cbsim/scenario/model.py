@@ -87,6 +87,18 @@ class ServerModel(_Part):
     bundle: int = Field(200, ge=1, description="raw events in a bundle")
     zipped: bool = Field(True, description="whether bundles are zipped or bare")
     latency: LatencyModel = LatencyModel()
+    watchlist_ids: bool = Field(
+        False,
+        description="whether the keys of watchlist hits carry the watchlist's id, as those of feeds"
+        " do; no server was seen to do so",
+    )
+
+    @model_validator(mode="after")
+    def _bundled(self) -> ServerModel:
+        if self.raw != "single" and not self.version.bundles:
+            raise ValueError(f"raw: {self.raw}: servers publish bundles from 5.2 on, "
+                             f"not {self.version}")  # fmt: skip
+        return self
 
 
 class BusModel(_Part):

@@ -64,8 +64,9 @@ class Setting:
     def __init__(self, scenario: Scenario) -> None:
         wanted = scenario.server
         self.server = Server(
-            wanted.version, wanted.dialect, wanted.name, Latency(**wanted.latency.model_dump())
-        )
+            wanted.version, wanted.dialect, wanted.name, Latency(**wanted.latency.model_dump()),
+            wanted.watchlist_ids,
+        )  # fmt: skip
         self.estate = Estate(
             EstateSize(
                 sensors=scenario.estate.sensors,

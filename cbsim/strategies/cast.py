@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
+from cbsim.catalog import DIGSIG_RESULTS, IOC_TYPES, ServerVersion
 from cbsim.catalog import domain as domains
 from cbsim.strategies import value
 from cbsim.strategies.value import Draw
@@ -65,6 +66,11 @@ class Process:
     parent: Process | None = None
 
     @property
+    def sha256(self) -> str:
+        """Of its executable, lower case; empty of some."""
+        return _sha256(self.md5)
+
+    @property
     def key(self) -> str:
         """The 36 characters that name it."""
         return process_key(self.endpoint.sensor_id, self.pid, self.created)
@@ -90,6 +96,11 @@ class Binary:
     """A key of DIGSIG_RESULTS."""
 
     @property
+    def sha256(self) -> str:
+        """Upper case; empty of some."""
+        return _sha256(self.md5).upper()
+
+    @property
     def signed(self) -> bool:
         """Whether there is a signature, good or bad."""
         return self.signature != "Unsigned"
@@ -98,6 +109,12 @@ class Binary:
     def result_code(self) -> int:
         """The Windows trust provider's code, unsigned."""
         return DIGSIG_RESULTS[self.signature]
+
+
+def _sha256(md5: str) -> str:
+    """What follows from the MD5: every message about a binary says the same."""
+    digest = sha256(md5.lower().encode()).hexdigest()
+    return digest if int(digest[0], 16) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +133,7 @@ _HOUR = value.number(0, 3600 * 10**7)
 
 
 _TYPES: dict[tuple[str, ...], SearchStrategy[str]] = {
-    kinds: value.choice(kinds) for kinds in (("md5", "dns", "ipv4"), ("query",))
+    kinds: value.choice(kinds) for kinds in (("md5", "dns", "ipv4"), ("query",), IOC_TYPES)
 }
 _SHARED = {"endpoint", "process", "parent", "binary"}
 
@@ -159,21 +176,28 @@ class Cast:
     @cached_property
     def process(self) -> Process:
         """Who did it."""
-        return self._process(value.FIRST + self.draw(value.MOMENT), self.given.md5)
+        times = self.version.segment_times
+        segment = self.draw(value.SEGMENT_TIME if times else value.ID)
+        return self._process(value.FIRST + self.draw(value.MOMENT), self.given.md5, segment)
 
     @cached_property
     def parent(self) -> Process:
         """Who started who did it, up to an hour before."""
         started = max(value.FIRST, self.process.created - self.draw(_HOUR))
-        return self.process.parent or self._process(started, None)
+        if self.process.parent is not None:
+            return self.process.parent
+        # From 6.x on a parent is named with its first segment, whichever it is in (wire:
+        # Identities).
+        segment = 1 if self.version.segment_times else self.draw(value.ID)
+        return self._process(started, None, segment)
 
-    def _process(self, created: int, md5: SearchStrategy[str] | None) -> Process:
+    def _process(self, created: int, md5: SearchStrategy[str] | None, segment: int) -> Process:
         draw, endpoint = self.draw, self.endpoint
         return Process(
             endpoint,
             draw(value.ID),
             created,
-            draw(value.ID),
+            segment,
             draw(md5).lower() if md5 is not None else value.hex_digest(draw, _MD5),
             value.path(draw, "windows" if endpoint.os == "windows" else "posix"),
             draw(value.INT_64),

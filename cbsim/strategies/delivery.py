@@ -128,10 +128,7 @@ def message_of(cast: Cast, name: str, dialect: str) -> Message:
 def notification_message(cast: Cast, name: str, fields: JsonObject) -> Message:
     """A notification under its routing key, its JSON spelled one way or another."""
     entry = NOTIFICATIONS[name]
-    database_id = 0
-    if entry.database_id is not None:
-        database_id = cast.feed_id if entry.database_id == "feed_id" else cast.watchlist_id
-    key = routing_key(entry, cast.version, database_id)
+    key = routing_key(entry, cast.version, cast.feed_id if entry.database_id == "feed_id" else 0)
     return Message(EVENTS_EXCHANGE, key, JSON_TYPE, cast.draw(_SPELLINGS)(fields))
 
 

@@ -86,7 +86,7 @@ def event(cast: Cast, name: str, *, env: bool = True, sparse: bool | None = Fals
     """
     draw = cast.draw
     ways = plans(name, cast.version)
-    plan = ways[0] if len(ways) == 1 else ways[draw(_BITS[len(ways)])]
+    plan = ways[0] if len(ways) == 1 else _drawn_plan(draw, ways)
     bare = draw(_SELDOM) if sparse is None else sparse
     made = CbEventMsg()
     _fill(made, plan.slots, cast, draw(plan.swells), bare)
@@ -98,6 +98,14 @@ def event(cast: Cast, name: str, *, env: bool = True, sparse: bool | None = Fals
     if not env:
         made.ClearField("env")
     return made
+
+
+def _drawn_plan(draw: Draw, ways: tuple[_Plan, ...]) -> _Plan:
+    usual = [plan for plan in ways if not plan.unconfirmed]
+    if len(usual) < len(ways):
+        seldom: bool = draw(_SELDOM)
+        return ways[-1] if seldom else usual[0]
+    return ways[draw(_BIT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,8 @@ class _Slot:
 class _Plan:
     slots: tuple[_Slot, ...]
     swells: SearchStrategy[str | None]
+    unconfirmed: bool
+    """Whether nobody knows that servers send it."""
 
 
 def _fill(
@@ -143,14 +153,14 @@ def _fill(
 
 
 _A: dict[type, Any] = {str: "A", bytes: b"A"}
-_SELDOM = value.choice([False] * 7 + [True])
+_SELDOM: SearchStrategy[bool] = value.choice([False] * 7 + [True])
 _FEW = value.number(1, 2)
-_BITS = {2: value.number(0, 1)}
+_BIT = value.number(0, 1)
 _FILE_HEADER = value.least(st.binary(max_size=24), b"")
 _DIGESTS = {
     size: value.least(st.binary(min_size=size, max_size=size), bytes(size)) for size in (16, 32)
 }
-_SHORT = value.choice((16, 16, 16, 8))
+_SHORT = value.choice((16, 16, 16, 16, 12, 8, 5, 4, 1, 0))
 _PORT = value.number(0, 65535)
 _UID = value.choice(("S-1-5-18", "S-1-5-21-1-2-3-1001", "0", "501", ""))
 _SIGN_TIME = value.choice(("2:46 PM 9/29/2015", ""))
@@ -195,6 +205,7 @@ _BY_PATH: dict[str, Source] = {
     "process.parent_md5": lambda cast: bytes.fromhex(cast.parent.md5)[: cast.draw(_SHORT)],
     "process.parent_path": lambda cast: cast.parent.path,
     "childproc.parent_guid": lambda cast: cast.process.guid,
+    "childproc.md5hash": lambda cast: cast.draw(_DIGESTS[16])[: cast.draw(_SHORT)],
     "module.md5": lambda cast: cast.binary.md5.encode(),
     "module.utf8_DigSig_Result": lambda cast: cast.binary.signature,
     "module.utf8_DigSig_ResultCode": lambda cast: f"0x{DIGSIG_RESULTS[cast.binary.signature]:08x}",
@@ -273,7 +284,8 @@ def _plan(entry: RawEvent, version: ServerVersion, carried: str) -> _Plan:
         _slot(fields[top], top, presence, entry, version) for top in ("header", carried, "env")
     )
     grown: list[str | None] = [*_texts(slots)]
-    return _Plan(slots, value.choice([None] * (9 + 9 * len(grown)) + grown))
+    swells = value.choice([None] * (9 + 9 * len(grown)) + grown)
+    return _Plan(slots, swells, carried in entry.unconfirmed)
 
 
 def _texts(slots: tuple[_Slot, ...]) -> list[str]:

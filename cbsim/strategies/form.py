@@ -22,6 +22,7 @@ from cbsim.wire.clock import (
     epoch_seconds,
     iso_time,
     micros_bytes,
+    milliseconds,
     seconds_bytes,
     trimmed_bytes,
 )  # fmt: skip
@@ -67,7 +68,7 @@ class Plan:
 
     notification: Notification
     version: ServerVersion
-    forms: tuple[tuple[Slot, ...], ...]
+    fields: tuple[Slot, ...]
     documents: tuple[Slot, ...]
     about: str
     """What it is a hit of: `process`, `binary`, `host`, or anything else."""
@@ -88,7 +89,6 @@ _ROLES = {"process": ("process", "parent"), "binary": ("endpoint", "binary")}
 _ENDPOINT: dict[str, Source] = {
     "sensor_id": lambda cast: cast.endpoint.sensor_id,
     "hostname": lambda cast: cast.endpoint.hostname,
-    "computer_name": lambda cast: cast.endpoint.hostname,
     "group": lambda cast: cast.endpoint.group,
 }
 _INDICATOR: dict[str, Source] = {
@@ -102,17 +102,17 @@ _SIGNATURE: dict[str, Source] = {
 }
 _IN_MESSAGE: dict[str, Source] = _ENDPOINT | _INDICATOR | _SIGNATURE | {
     "process_id": lambda cast: cast.process.key,
-    "process_guid": lambda cast: cast.process.key,
+    "process_unique_id": lambda cast: cast.process.unique_id(cast.version),
     "segment_id": lambda cast: cast.process.segment,
     "process_name": lambda cast: cast.process.name,
     "process_path": lambda cast: cast.process.path,
     "md5": lambda cast: cast.binary.md5,
+    "sha256": lambda cast: cast.binary.sha256,
     "file_path": lambda cast: store_path(cast.binary.md5),
     "size": lambda cast: cast.binary.size,
     "watchlist_id": lambda cast: cast.watchlist_id,
     "feed_id": lambda cast: cast.feed_id,
     "event_timestamp": lambda cast: epoch_seconds(cast.moment),
-    "timestamp": lambda cast: epoch_seconds(cast.moment),
 }  # fmt: skip
 _IN_PROCESS: dict[str, Source] = _ENDPOINT | {
     "id": lambda cast: cast.process.key,
@@ -127,6 +127,8 @@ _IN_PROCESS: dict[str, Source] = _ENDPOINT | {
     "last_update": lambda cast: Time(cast.acted),
     "interface_ip": lambda cast: cast.endpoint.address - (cast.endpoint.address >> 31 << 32),
     "parent_id": lambda cast: cast.parent.guid,
+    "process_sha256": lambda cast: cast.process.sha256,
+    "parent_sha256": lambda cast: cast.parent.sha256,
     "parent_md5": lambda cast: UNKNOWN_PARENT_MD5 if cast.draw(_UNKNOWN) else cast.parent.md5,
     "parent_name": lambda cast: cast.parent.name,
     "parent_pid": lambda cast: cast.parent.pid,
@@ -134,6 +136,7 @@ _IN_PROCESS: dict[str, Source] = _ENDPOINT | {
 }  # fmt: skip
 _IN_BINARY: dict[str, Source] = _ENDPOINT | _SIGNATURE | {
     "md5": lambda cast: cast.binary.md5,
+    "sha256": lambda cast: cast.binary.sha256,
     "orig_mod_len": lambda cast: cast.binary.size,
     "endpoint": lambda cast: f"{cast.endpoint.hostname}|{cast.endpoint.sensor_id}",
 }  # fmt: skip
@@ -150,25 +153,19 @@ def plan(name: str, version: ServerVersion, dialect: str) -> Plan:
     """How a server of that version writes a notification: `documented`, `observed` or `mixed`."""
     notification = NOTIFICATIONS[name]
     spoken = [*Dialect] if dialect == MIXED else [Dialect(dialect)]
-    forms = []
-    for form in notification.forms_in(version):
-        forms.append(_slots(notification, form.fields, spoken, version, None))
-        if Dialect.OBSERVED not in spoken:
-            break
-    documents = _slots(
-        notification, notification.forms[0].documents, spoken, version, notification.document
-    )
-    growing: list[str | None] = [slot.name for slot in (*forms[0], *documents) if _may_grow(slot)]
+    fields = _slots(notification, notification.fields, spoken, version, None)
+    documents = _slots(notification, notification.documents, spoken, version, notification.document)
+    growing: list[str | None] = [slot.name for slot in (*fields, *documents) if _may_grow(slot)]
     growing[:0] = ["docs"] * (len(growing) // 3) if documents else []
-    kinds = [one.domain.choices for one in notification.forms[0].fields if one.name == "ioc_type"]
+    kinds = [one.domain.choices for one in notification.fields if one.name == "ioc_type"]
     return Plan(
         notification,
         version,
-        tuple(forms),
+        fields,
         documents,
         notification.name.rpartition(".")[2],
         kinds[0] if kinds else (),
-        any(slot.name in ("process_id", "md5") for slot in forms[0]),
+        any(slot.name in ("process_id", "md5") for slot in fields),
         value.choice([None] * (9 + 5 * len(growing)) + growing),
     )
 
@@ -188,7 +185,7 @@ def _slots(
             tables = dialect is Dialect.DOCUMENTED and notification.section is not None
             known = field.documented is not None if tables else bool(field.observed)
             if known and (tables or version.includes(field.since)):
-                shapes |= dict.fromkeys(notification.shapes(field, dialect))
+                shapes |= dict.fromkeys(notification.shapes(field.in_version(version), dialect))
                 optional |= field.optional if tables else not field.required
             else:
                 optional = True
@@ -199,7 +196,7 @@ def _slots(
                 Slot(
                     field.name,
                     field.domain,
-                    _source(notification, field, document),
+                    _source(notification, field, document, tabled=Dialect.DOCUMENTED in spoken),
                     tuple(shapes),
                     optional,
                     field.is_family,
@@ -216,14 +213,16 @@ def _elsewhere(document: str, field: str) -> dict[Shape, None]:
         shape
         for notification in NOTIFICATIONS.values()
         if notification.document == document
-        for one in notification.forms[0].documents
+        for one in notification.documents
         if one.name == field
         for dialect in Dialect
         for shape in notification.shapes(one, dialect)
     )
 
 
-def _source(notification: Notification, field: Field, document: str | None) -> Source:
+def _source(
+    notification: Notification, field: Field, document: str | None, *, tabled: bool
+) -> Source:
     name = notification.name
     if document is None:
         if field.name == "type":
@@ -232,10 +231,14 @@ def _source(notification: Notification, field: Field, document: str | None) -> S
             return lambda _: name.removeprefix("alert.")
         if field.name == "md5" and field.domain is domains.MD5_LOWER:
             return lambda cast: cast.process.md5
+        if field.name == "sha256" and notification.name.endswith(".process"):
+            return lambda cast: cast.process.sha256.upper()
         if field.name == "highlights":
             return _highlights
+        if name == "feed.query.hit.process" and field.name == "sensor_id" and tabled:
+            return _sensor_or_none
     known = _SOURCES[document].get(field.name)
-    if known is not None:
+    if known is not None and field.domain is not domains.REPORT:
         return known
     draw_value = value.drawing(field.domain)
     return lambda cast: draw_value(cast.draw)
@@ -251,9 +254,7 @@ def notification(draw: Draw, plan: Plan, given: Given, cast: Cast | None = None)
     cast = cast or Cast(draw, given, plan.version)
     cast.about, cast.kinds = plan.about, plan.kinds
     swells = draw(plan.swells)
-    slots = plan.forms[0]
-    if len(plan.forms) > 1:
-        slots = plan.forms[draw(_numbers(0, len(plan.forms) - 1))]
+    slots = plan.fields
     if not plan.documents:
         return fields_of(cast, slots, swells)
     if plan.single:
@@ -291,8 +292,9 @@ def _multiplied(one: JsonObject, cast: Cast, plan: Plan) -> Iterator[JsonObject]
     for number in range(1, MANY):
         other = dict(one)
         if not plan.single and "unique_id" in one:
-            segment = (cast.process.segment + number) % 2**31
-            other["unique_id"] = unique_id(cast.process.key, segment, cast.version.segment_digits)
+            digits = cast.version.segment_digits
+            segment = (cast.process.segment + number) % 2 ** (4 * digits - 1)
+            other["unique_id"] = unique_id(cast.process.key, segment, digits)
             if "segment_id" in one:
                 other["segment_id"] = segment
         elif not plan.single:
@@ -314,17 +316,17 @@ def fields_of(cast: Cast, slots: tuple[Slot, ...], swells: str | None = None) ->
             for _ in range(draw(_FAMILY)):
                 name = value.family_member(draw, slot.name)
                 shape = shapes[0] if len(shapes) == 1 else draw(_one_of(shapes))
-                fields[name] = _written(slot, slot.source(cast), shape, draw)
+                fields[name] = _written(slot, slot.source(cast), shape, cast)
             continue
         found = slot.source(cast)
         if slot.name == swells:
             found = ((found or "A") * HUGE)[:HUGE]
         shape = shapes[0] if len(shapes) == 1 else draw(_one_of(shapes))
-        fields[slot.name] = _written(slot, found, shape, draw)
+        fields[slot.name] = _written(slot, found, shape, cast)
     return fields
 
 
-def _written(slot: Slot, found: Any, shape: Shape, draw: Draw) -> Any:
+def _written(slot: Slot, found: Any, shape: Shape, cast: Cast) -> Any:
     if shape is Shape.STRING:
         return iso_time(found) if isinstance(found, Time) else found
     if shape is Shape.INTEGER:
@@ -339,7 +341,9 @@ def _written(slot: Slot, found: Any, shape: Shape, draw: Draw) -> Any:
     if shape is Shape.JSON and slot.domain is domains.QUERY:
         return json.dumps({"index_type": "events", "search_query": found})
     if shape is Shape.ARRAY:
-        return _listed(slot, found, draw)
+        return _listed(slot, found, cast.draw)
+    if shape is Shape.KEY:
+        return cast.parent.key
     return _WRITTEN[shape](found)
 
 
@@ -366,7 +370,14 @@ _WRITTEN: dict[Shape, Callable[[Any], Any]] = {
     Shape.SECONDS: lambda found: seconds_bytes(found).decode(),
     Shape.TRIMMED: lambda found: trimmed_bytes(found).decode(),
     Shape.MICROS: lambda found: micros_bytes(found).decode(),
+    Shape.MILLIS: milliseconds,
 }
+
+
+def _sensor_or_none(cast: Cast) -> int:
+    """Of the field that the table has twice, once with the words "Always 0 for event"."""
+    free = cast.given.sensor_id is value.ID
+    return 0 if free and cast.draw(_UNKNOWN) else cast.endpoint.sensor_id
 
 
 def _highlights(cast: Cast) -> list[JsonObject]:

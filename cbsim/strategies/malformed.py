@@ -45,13 +45,14 @@ _FILLER = "@oversized@"
 def malformed(
     *faults: FaultName | Fault,
     name: str | None = None,
-    server: str = "5.2",
+    server: str | None = None,
     dialect: Dialect | Literal["documented", "observed"] = Dialect.OBSERVED,
 ) -> SearchStrategy[Malformed]:
     """A message with one of these faults, or with any.
 
-    With a `name`, that notification or raw event, broken in a way it can be. Nothing else of a
-    message is wrong; what is odd and legal is in `odd`. Raises StrategyError.
+    With a `name`, that notification or raw event, broken in a way it can be; without a `server`,
+    one that sends it. Nothing else of a message is wrong; what is odd and legal is in `odd`. Raises
+    StrategyError.
 
     >>> malformed("truncated-json", "wrong-type", name="watchlist.hit.process")
     malformed('truncated-json', 'wrong-type', name='watchlist.hit.process')
@@ -94,6 +95,7 @@ _RAW = ("filemod", "netconn", "process", "regmod", "module")
 _JSON = ("watchlist.hit.process", "feed.ingress.hit.process", "feed.storage.hit.binary",
          "binaryinfo.observed", "binarystore.file.added")  # fmt: skip
 _OF_EVENTS = (Fault.TRUNCATED_PROTOBUF,)
+_OF_FIELDS = (Fault.WRONG_TYPE, Fault.MISSING_FIELD)
 _OF_ANY = (Fault.EMPTY_BODY, Fault.WRONG_CONTENT_TYPE)
 
 
@@ -244,20 +246,15 @@ _JSON_VALUES: SearchStrategy[Any] = value.choice((0, "", None, [], {}))
 
 
 def _chosen(sound: _Sound, able: Callable[[Field], bool]) -> tuple[str, JsonObject, Field]:
-    """A field that every form has, of the message or of its first document.
+    """A field of the message or of its first document.
 
     A pointer to what holds it, that, and its declaration.
     """
     assert sound.notification is not None
-    forms = sound.notification.forms
-    names = [{field.name for field in written.fields} for written in forms]
-    found = [
-        ("", sound.fields, field)
-        for field in forms[0].fields
-        if all(field.name in known for known in names)
-    ]
+    entry = sound.notification
+    found = [("", sound.fields, field) for field in entry.fields]
     for document in sound.fields.get("docs", [])[:1]:
-        found += [("/docs/0", document, field) for field in forms[0].documents]
+        found += [("/docs/0", document, field) for field in entry.documents]
     found = [it for it in found if it[2].name in it[1] and able(it[2])]
     return sound.draw(st.sampled_from(found))
 
@@ -272,7 +269,7 @@ _JSON_TYPES = {
     Shape.DISPLAY: "string", Shape.SECONDS: "string", Shape.TRIMMED: "string",
     Shape.MICROS: "string", Shape.INTEGER: "number", Shape.NUMBER: "number",
     Shape.BOOLEAN: "boolean", Shape.OBJECT: "object", Shape.TEXTS: "object",
-    Shape.ARRAY: "array", Shape.NULL: "null",
+    Shape.ARRAY: "array", Shape.NULL: "null", Shape.MILLIS: "number", Shape.KEY: "string",
 }  # fmt: skip
 _OF_TYPE: dict[str, Any] = {
     "null": None, "number": 7, "string": "?", "boolean": True, "array": [], "object": {},
@@ -284,11 +281,10 @@ def _right_types(name: str) -> frozenset[str]:
     """The JSON types that a field of that name has anywhere: somewhere else may be here too."""
     right: set[str] = set()
     for entry in NOTIFICATIONS.values():
-        for written in entry.forms:
-            for field in (*written.fields, *written.documents):
-                if field.name == name:
-                    shapes = [*field.observed, *filter(None, [field.documented])]
-                    right |= {_JSON_TYPES[shape] for shape in shapes}
+        for field in (*entry.fields, *entry.documents):
+            if field.name == name:
+                shapes = [*field.observed, *filter(None, [field.documented])]
+                right |= {_JSON_TYPES[shape] for shape in shapes}
     return frozenset(right)
 
 
@@ -305,7 +301,8 @@ def _wrong_values(field: Field) -> list[Any]:
 def _required(field: Field, sound: _Sound) -> bool:
     if sound.dialect is Dialect.DOCUMENTED and sound.notification and sound.notification.section:
         return field.documented is not None and not field.optional
-    return field.required
+    since = sound.notification.since if sound.notification else field.since
+    return field.required and since.includes(field.since)
 
 
 def _numeric(field: Field) -> bool:
@@ -317,4 +314,7 @@ def _can(fault: Fault, name: str) -> bool:
         return False
     if fault in _OF_ANY:
         return True
+    if fault in _OF_FIELDS and name in NOTIFICATIONS and NOTIFICATIONS[name].guessed:
+        # Nobody knows what would be wrong.
+        return False
     return (fault in _OF_EVENTS) != (name in NOTIFICATIONS)

@@ -13,6 +13,9 @@ from cbsim.strategies.form import JsonObject
 from cbsim.strategies.notification import declared
 
 __all__ = [
+    "alert_status_updated",
+    "alert_watchlist_hit_feedsearch_bin",
+    "alert_watchlist_hit_feedsearch_binary",
     "alert_watchlist_hit_ingress_binary",
     "alert_watchlist_hit_ingress_host",
     "alert_watchlist_hit_ingress_process",
@@ -23,6 +26,12 @@ __all__ = [
     "binaryinfo_observed",
     "binarystore_file_added",
     "cmd_feed_synchronize",
+    "events_partition_created",
+    "events_partition_creating",
+    "events_partition_deleted",
+    "events_partition_mounted",
+    "events_partition_purged",
+    "events_partition_unmounted",
     "feed_ingress_hit_binary",
     "feed_ingress_hit_host",
     "feed_ingress_hit_process",
@@ -31,11 +40,69 @@ __all__ = [
     "feed_storage_hit_binary",
     "feed_storage_hit_process",
     "feed_synchronized",
+    "task_error_logged",
     "watchlist_hit_binary",
+    "watchlist_hit_ingress_binary",
     "watchlist_hit_process",
     "watchlist_storage_hit_binary",
     "watchlist_storage_hit_process",
 ]
+
+
+def alert_status_updated(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+    ioc_type: IocType | SearchStrategy[str] | None = None,
+) -> SearchStrategy[JsonObject]:
+    """Somebody resolved alerts. From 6.x on."""
+    return declared("alert.status.updated", server=server, dialect=dialect, ioc_type=ioc_type)
+
+
+def alert_watchlist_hit_feedsearch_bin(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+    hostname: str | SearchStrategy[str] | None = None,
+    md5: str | SearchStrategy[str] | None = None,
+    ioc_type: IocType | SearchStrategy[str] | None = None,
+    watchlist_id: int | SearchStrategy[int] | None = None,
+    feed_id: int | SearchStrategy[int] | None = None,
+) -> SearchStrategy[JsonObject]:
+    """An alert: a search for what a feed's report names found a binary. From 6.x on."""
+    return declared(
+        "alert.watchlist.hit.feedsearch.bin",
+        server=server,
+        dialect=dialect,
+        hostname=hostname,
+        md5=md5,
+        ioc_type=ioc_type,
+        watchlist_id=watchlist_id,
+        feed_id=feed_id,
+    )
+
+
+def alert_watchlist_hit_feedsearch_binary(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+    hostname: str | SearchStrategy[str] | None = None,
+    md5: str | SearchStrategy[str] | None = None,
+    ioc_type: IocType | SearchStrategy[str] | None = None,
+    watchlist_id: int | SearchStrategy[int] | None = None,
+    feed_id: int | SearchStrategy[int] | None = None,
+) -> SearchStrategy[JsonObject]:
+    """An alert: a search for what a feed's report names found a binary. From 6.x on."""
+    return declared(
+        "alert.watchlist.hit.feedsearch.binary",
+        server=server,
+        dialect=dialect,
+        hostname=hostname,
+        md5=md5,
+        ioc_type=ioc_type,
+        watchlist_id=watchlist_id,
+        feed_id=feed_id,
+    )
 
 
 def alert_watchlist_hit_ingress_binary(
@@ -212,6 +279,60 @@ def cmd_feed_synchronize(
     return declared("cmd.feed.synchronize", server=server, dialect=dialect, feed_id=feed_id)
 
 
+def events_partition_created(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A partition of the server's event store was made. From 6.x on."""
+    return declared("events.partition.created", server=server, dialect=dialect)
+
+
+def events_partition_creating(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A partition of the server's event store is being made. From 6.x on."""
+    return declared("events.partition.creating", server=server, dialect=dialect)
+
+
+def events_partition_deleted(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A partition of the server's event store is gone. From 6.x on."""
+    return declared("events.partition.deleted", server=server, dialect=dialect)
+
+
+def events_partition_mounted(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A partition of the server's event store can be searched. From 6.x on."""
+    return declared("events.partition.mounted", server=server, dialect=dialect)
+
+
+def events_partition_purged(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A partition of the server's event store was emptied. From 6.x on."""
+    return declared("events.partition.purged", server=server, dialect=dialect)
+
+
+def events_partition_unmounted(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A partition of the server's event store can no longer be searched. From 6.x on."""
+    return declared("events.partition.unmounted", server=server, dialect=dialect)
+
+
 def feed_ingress_hit_binary(
     *,
     server: str = "5.2",
@@ -383,6 +504,15 @@ def feed_synchronized(
     return declared("feed.synchronized", server=server, dialect=dialect, feed_id=feed_id)
 
 
+def task_error_logged(
+    *,
+    server: str = "7.x",
+    dialect: DialectName = "observed",
+) -> SearchStrategy[JsonObject]:
+    """A task of the server failed. From 7.x on."""
+    return declared("task.error.logged", server=server, dialect=dialect)
+
+
 def watchlist_hit_binary(
     *,
     server: str = "5.2",
@@ -403,6 +533,29 @@ def watchlist_hit_binary(
         md5=md5,
         watchlist_id=watchlist_id,
         docs=docs,
+    )
+
+
+def watchlist_hit_ingress_binary(
+    *,
+    server: str = "6.x",
+    dialect: DialectName = "observed",
+    sensor_id: int | SearchStrategy[int] | None = None,
+    hostname: str | SearchStrategy[str] | None = None,
+    md5: str | SearchStrategy[str] | None = None,
+    ioc_type: IocType | SearchStrategy[str] | None = None,
+    watchlist_id: int | SearchStrategy[int] | None = None,
+) -> SearchStrategy[JsonObject]:
+    """A binary matched as the data arrives. From 6.x on."""
+    return declared(
+        "watchlist.hit.ingress.binary",
+        server=server,
+        dialect=dialect,
+        sensor_id=sensor_id,
+        hostname=hostname,
+        md5=md5,
+        ioc_type=ioc_type,
+        watchlist_id=watchlist_id,
     )
 
 

@@ -83,12 +83,9 @@ def _nullable(name: str, version: ServerVersion, dialect: Dialect) -> tuple[tupl
     if name not in NOTIFICATIONS:
         return ()
     notification = NOTIFICATIONS[name]
-    written = notification.written(notification.forms[0], dialect, version)
-    required = {
-        field.name for known in notification.forms for field in known.fields if field.required
-    }
+    written = notification.written(dialect, version)
     groups = (
-        (False, [field for field in written.fields if field.name not in required]),
+        (False, [field for field in written.fields if not field.required]),
         (True, [field for field in written.documents if not field.required]),
     )
     return tuple(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cbsim.catalog import NOTIFICATIONS, Notification
+from cbsim.catalog import NOTIFICATIONS, Notification, ServerVersion
 from cbsim.strategies.notification import CONSTRAINTS
 
 __all__ = ["PATH", "source"]
@@ -60,7 +60,8 @@ def _function(notification: Notification) -> str:
 
 def _definition(notification: Notification) -> str:
     arguments = ["server", "dialect", *_constraints(notification)]
-    signature = '    server: str = "5.2",\n    dialect: DialectName = "observed",\n'
+    usual = max(ServerVersion.V5_2, notification.since)
+    signature = f'    server: str = "{usual}",\n    dialect: DialectName = "observed",\n'
     signature += "".join(f"    {name}: {_TYPES[name]} | None = None,\n" for name in arguments[2:])
     handed = [f'"{notification.name}"', *(f"{name}={name}" for name in arguments)]
     call = f"    return declared({', '.join(handed)})\n"
@@ -77,11 +78,9 @@ def _definition(notification: Notification) -> str:
 
 
 def _constraints(notification: Notification) -> list[str]:
-    fields = {field.name for form in notification.forms for field in form.fields}
-    fields |= {field.name for field in notification.forms[0].documents}
-    choices = [
-        field.domain.choices for field in notification.forms[0].fields if field.name == "ioc_type"
-    ]
+    fields = {field.name for field in notification.fields}
+    fields |= {field.name for field in notification.documents}
+    choices = [field.domain.choices for field in notification.fields if field.name == "ioc_type"]
     able = []
     for name in CONSTRAINTS:
         held = bool(({name} | _WITHIN.get(name, set())) & fields)

@@ -17,7 +17,7 @@ from cbsim.strategies.cast import Binary, Cast, Endpoint, Given, Indicator, Proc
 from cbsim.strategies.delivery import notification_message
 from cbsim.strategies.event import event, plans
 from cbsim.strategies.value import Draw
-from cbsim.wire.clock import TICKS
+from cbsim.wire.clock import TICKS, milliseconds
 from cbsim.wire.message import EVENTS_EXCHANGE, PROTOBUF_TYPE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
@@ -130,7 +130,10 @@ class Stage:
         parent = draw(st.sampled_from([root, *parents]))
         path = value.path(draw, "windows" if endpoint.os == "windows" else "posix")
         guid = now ^ pid
-        process = Process(endpoint, pid, now, 1, value.hex_digest(draw, _MD5), path, guid, parent)
+        segment = milliseconds(now) if self.version.segment_times else 1
+        process = Process(
+            endpoint, pid, now, segment, value.hex_digest(draw, _MD5), path, guid, parent
+        )
         self.alive.append(process)
         name = "procstart" if self.version.rank else "process"
         return [

@@ -106,6 +106,8 @@ FIRST = (11_644_473_600 + _FIRST) * TICKS
 MOMENT = number(0, (_LAST - _FIRST) * TICKS)
 """Ticks since FIRST, until 2023: a fixed end, or what is drawn would depend on the day."""
 MILLISECONDS = number(0, (_LAST - _FIRST) * 1000)
+SEGMENT_TIME = least(st.just(1) | st.integers(_FIRST * 1000, _LAST * 1000), 1)
+"""The id of a segment from 6.x on: its time in ms since 1970; now and then 1, as before."""
 DIGEST_CASES = ("upper", "lower", "raw")
 
 _FOLDERS = {
@@ -211,6 +213,7 @@ _DRAWINGS: dict[int, Drawing] = {
     id(domains.MD5_UPPER): lambda draw: hex_digest(draw, str(domains.MD5_UPPER.example)),
     id(domains.MD5_LOWER): lambda draw: hex_digest(draw, str(domains.MD5_LOWER.example)),
     id(domains.PARENT_MD5): _parent_md5,
+    id(domains.RESOLVED): lambda draw: Time(FIRST + draw(MOMENT)) if draw(BOOLEAN) else "",
     id(domains.PROCESS_KEY): _key,
     id(domains.UNIQUE_ID): _unique_id,
     id(domains.UUID): _uuid,
@@ -253,6 +256,8 @@ def _by_declaration(domain: Domain) -> Drawing:
         return _object(domain)
     elif domain.kind is Kind.HIGHLIGHTS:
         return _highlights
+    elif domain.kind is Kind.RECORDS:
+        return _records(domain)
     elif domain.example:
         return _either(str(domain.example), TEXT)
     else:
@@ -291,3 +296,18 @@ _HIGHLIGHTS = least(st.lists(st.tuples(TEXT, TEXT), max_size=2), [])
 
 def _highlights(draw: Draw) -> list[str]:
     return [f"{before}PREPREPRE{match}POSTPOSTPOST" for before, match in draw(_HIGHLIGHTS)]
+
+
+def _records(domain: Domain) -> Drawing:
+    entries = [(name, drawing(entry)) for name, entry in domain.entries]
+
+    def draw_records(draw: Draw) -> list[dict[str, Any]]:
+        records = []
+        for _ in range(draw(_FEW)):
+            found = [(name, of_entry(draw)) for name, of_entry in entries]
+            records.append(
+                {name: iso_time(it) if isinstance(it, Time) else it for name, it in found}
+            )
+        return records
+
+    return draw_records

@@ -54,9 +54,9 @@ class _Notification:
         self._parts = [self._body, *self._documents]
 
     def altered(self, fields: Mapping[str, Any]) -> Message:
-        name, forms = self._entry.name, self._entry.forms
-        own = {one.name for form in forms for one in form.fields} | {*self._body}
-        known = [*own, *(one.name for form in forms for one in form.documents), *_EVERYWHERE,
+        name, entry = self._entry.name, self._entry
+        own = {field.name for field in entry.fields} | {*self._body}
+        known = [*own, *(field.name for field in entry.documents), *_EVERYWHERE,
                  *(field for part in self._documents for field in part)]  # fmt: skip
         for field in fields:
             if field not in known:

@@ -19,7 +19,7 @@ from cbsim.bus.framing import Outgoing
 from cbsim.bus.provider import Broker, provide
 from cbsim.bus.publisher import Publisher
 from cbsim.bus.topology import Topology
-from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, lookup
+from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, id_in_key, lookup
 from cbsim.checks import Comparison, Ledger, LedgerSink, Record, compare, records
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.testing.emission import Emitter
@@ -275,7 +275,7 @@ class CbServer:
         said += f"; of the {len(self.ledger)} that were sent, these keys match {sent}"
         for key in keys:
             entry = NOTIFICATIONS.get(key)
-            if entry is not None and entry.database_id and self.version.database_id_in_key:
+            if entry is not None and id_in_key(entry, self.version):
                 head, _, tail = key.partition(".")
                 return f"{said}: a {self.version} server publishes under {head}.<id>.{tail}"
         return said

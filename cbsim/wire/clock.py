@@ -20,6 +20,7 @@ __all__ = [
     "iso_bytes",
     "iso_time",
     "micros_bytes",
+    "milliseconds",
     "parse_display_time",
     "parse_iso_time",
     "seconds_bytes",
@@ -51,6 +52,11 @@ def from_filetime(ticks: int) -> datetime:
 def epoch_seconds(ticks: int) -> float:
     """Seconds since 1970 with milliseconds, as `event_timestamp` has them."""
     return (ticks - _UNIX) // 10_000 / 1000
+
+
+def milliseconds(ticks: int) -> int:
+    """Whole milliseconds since 1970, as segments are named from 6.x on."""
+    return (ticks - _UNIX) // 10_000
 
 
 def from_epoch_seconds(seconds: float) -> int:

@@ -133,7 +133,7 @@ class Template:
 
 def _fact(field: Field, shape: Shape) -> str:
     """Under which name the facts have a field in that shape."""
-    if shape in (Shape.TEXTS, Shape.JSON, *_TIMES):
+    if shape in (Shape.TEXTS, Shape.JSON, Shape.NULL, Shape.MILLIS, Shape.KEY, *_TIMES):
         return f"{field.name} {shape}"
     if shape is Shape.INTEGER and field.domain.maximum == 2**32 - 1:
         # 0x800B0100 does not fit the table's int32: as signed it does.
@@ -143,7 +143,7 @@ def _fact(field: Field, shape: Shape) -> str:
 
 def _around(field: Field, shape: Shape) -> tuple[bytes, bytes]:
     """What stands before and behind a fact in that shape."""
-    if shape in (Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, *_TIMES):
+    if shape in (Shape.STRING, Shape.DIGITS, Shape.TRUTH, Shape.JSON, Shape.KEY, *_TIMES):
         return b'"', b'"'
     if shape is Shape.ARRAY and field.domain.kind is Kind.TEXT and field.name not in _LISTS:
         return b'["', b'"]'

@@ -12,7 +12,7 @@ __all__ = ["Topic"]
 class Topic:
     """What a queue gets that is bound with some keys.
 
-    >>> Topic(["watchlist.#", "feed.*.hit.process"]).matches("watchlist.12.hit.process")
+    >>> Topic(["watchlist.#", "feed.*.hit.process"]).matches("feed.12.hit.process")
     True
     """
 

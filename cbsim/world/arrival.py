@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from cbsim.wire.document import Fixed
+from cbsim.wire.document import Fixed, text
 from cbsim.wire.event import varint
 from cbsim.world import facts
 from cbsim.world.agenda import Step, Story
@@ -69,11 +69,15 @@ class BinaryArrival(Story):
         storage = Step(
             "watchlist.storage.hit.binary", ticks(latency.storage), it._storage,
             (Step("watchlist.hit.binary", later, it._hit),
-             Step("alert.watchlist.hit.query.binary", later, it._query_alarm)),
+             Step("alert.watchlist.hit.query.binary", later, it._query_alarm,
+                  (Step("alert.status.updated", later, it._resolved),))),
         )  # fmt: skip
         ingress = Step(
             "feed.ingress.hit.binary", 0, it._ingress,
             (Step("alert.watchlist.hit.ingress.binary", ticks(0.2), it._ingress_alarm),
+             Step("watchlist.hit.ingress.binary", ticks(0.2), it._ingress_hit),
+             Step("alert.watchlist.hit.feedsearch.bin", ticks(latency.query), it._searched),
+             Step("alert.watchlist.hit.feedsearch.binary", ticks(latency.query), it._searched_too),
              Step("feed.storage.hit.binary", ticks(latency.storage), it._feed_storage)),
         )  # fmt: skip
         host = Step(
@@ -187,6 +191,36 @@ class BinaryArrival(Story):
         cause = facts.by_feed(self._feed, report)
         return self._alarm(name, now, cause, facts.alerts(name, report.score))
 
+    def _ingress_hit(self, now: int) -> Happening:
+        said = self._matched(self._feed, self._by_md5())
+        return self._teller.voice.say(
+            "watchlist.hit.ingress.binary", now, said, facts.by_watchlist(self._watchlist)
+        )
+
+    def _searched(self, now: int) -> Happening:
+        return self._found_by_search("alert.watchlist.hit.feedsearch.bin", now)
+
+    def _searched_too(self, now: int) -> Happening:
+        return self._found_by_search("alert.watchlist.hit.feedsearch.binary", now)
+
+    def _found_by_search(self, name: str, now: int) -> Happening:
+        report = self._by_md5()
+        cause = facts.by_feed(self._feed, report) | {
+            "watchlist_id": text(report.id), "segment_id": b"1", "assigned_to": b"",
+            "resolved_time": b"",
+        }  # fmt: skip
+        return self._alarm(name, now, cause, facts.alerts(name, report.score))
+
+    def _resolved(self, now: int) -> Happening:
+        cause = facts.alerts("alert.watchlist.hit.query.binary", 75, self._watchlist).facts
+        said = {
+            **{name: cause[name] for name in ("feed_name", "ioc_type")},
+            "ioc_value": cause["ioc_value json"],
+            "report_id": text(self._watchlist.name),
+            "alert_resolution": b"false_positive",
+        }
+        return self._teller.voice.say("alert.status.updated", now, said)
+
     def _alarm(self, name: str, now: int, cause: Known, fixed: Fixed) -> Happening:
         arrived, teller = self._arrived, self._teller
         said = {
@@ -204,10 +238,12 @@ class BinaryArrival(Story):
         arrived, teller = self._arrived, self._teller
         if matched is None and arrived.scored:
             matched = facts.scores(self._feed, self._by_md5(), now)
-        members = matched or {}
+        members, facts_of = matched or {}, self._documented_facts()
+        if name.startswith("watchlist"):
+            facts_of["watchlists"] = facts.found_by(self._watchlist, now)
         members["watchlist_<id> micros"] = facts.watchlist_member(self._watchlist, now)
         product = facts.of_product(arrived.binary.product, teller.server.version)
-        return teller.voice.document(name, self._documented_facts(), members, product)
+        return teller.voice.document(name, facts_of, members, product)
 
     def _documented_facts(self) -> Known:
         if self._document is None:

@@ -381,7 +381,7 @@ class Endpoints:
         def block(process: Process) -> bytes:
             process.processblock_count += 1
             banned = self._estate.library(process.sensor.os, self._rng.randrange(10**6))
-            return self.raw.processblock(process, banned, now, stamp)
+            return self.raw.processblock(process, banned, stamp)
 
         return self._by_process("processblock", now, stamp, block)
 

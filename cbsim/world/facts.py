@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
+from urllib.parse import quote
 
 import orjson
 
@@ -16,7 +17,9 @@ from cbsim.wire.clock import (
     iso_and_trimmed,
     iso_bytes,
     micros_bytes,
+    milliseconds,
     seconds_bytes,
+    trimmed_bytes,
 )
 from cbsim.wire.document import Fixed, structure, text
 from cbsim.wire.identity import UNKNOWN_PARENT_MD5
@@ -38,6 +41,7 @@ __all__ = [
     "by_watchlist",
     "displayed",
     "feed_hit",
+    "found_by",
     "highlights",
     "marked",
     "matched_before",
@@ -58,6 +62,9 @@ __all__ = [
 Known = dict[str, bytes]
 """Facts, as `cbsim.wire.document` has them."""
 
+_PARTITION = 106_568_300_363_776
+_PARTITION_SPAN = 3 * 86_400 * TICKS
+"""A partition of the event store begins every three days."""
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
 _UNKNOWN = UNKNOWN_PARENT_MD5.encode()
 _ATTRIBUTES = (*structure("ioc_attr", {}),)
@@ -68,10 +75,15 @@ _CALL += b'"remote_ip":"%b","local_ip":"%b"%b}'
 _CALL_IN_TEXTS = _CALL.replace(b":%b", b':"%b"')
 
 
-def segment_of(process: Process) -> int:
-    """The segment a process is in: a new one starts every ten thousand events."""
+def segment_of(process: Process, version: ServerVersion) -> int:
+    """The segment a process is in: a new one starts every ten thousand events.
+
+    From 6.x on the first is named by the process's start, and each other as if it had begun a
+    millisecond later: when it did is not kept.
+    """
     events = process.modload_count + process.filemod_count + process.regmod_count
-    return 1 + (events + process.netconn_count) // 10_000
+    number = (events + process.netconn_count) // 10_000
+    return number + (milliseconds(process.create_time) if version.segment_times else 1)
 
 
 def process_document(process: Process, version: ServerVersion, rng: Random) -> Known:
@@ -83,7 +95,7 @@ def process_document(process: Process, version: ServerVersion, rng: Random) -> K
 
 
 def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
-    segment, digits = segment_of(process), version.segment_digits
+    segment, digits = segment_of(process, version), version.segment_digits
     key, parent = process.key.encode(), process.parent
     assert parent is not None
     parent_image = _of_image(parent.image)
@@ -104,12 +116,24 @@ def _of_process(process: Process, version: ServerVersion, rng: Random) -> Known:
     known["start"], known["start trimmed"] = iso_and_trimmed(process.create_time)
     known["unique_id"] = b"%b-%0*x" % (key, digits, segment)
     known["username"] = text(process.user.account)
-    known["parent_id"] = b"%d" % parent.guid
+    known["process_unique_id"] = known["unique_id"]
+    known["sha256"] = process.binary.hashed.hex().upper().encode()
+    known["process_sha256"] = process.binary.hashed.hex().encode()
+    known["parent_sha256"] = parent.binary.hashed.hex().encode()
+    known["filtering_known_dlls"] = b"false" if process.sensor.os != "windows" else b"true"
+    known["emet_config"] = b""
+    known["terminated"] = b"true" if process.ended else b"false"
+    stored = process.last_update + TICKS
+    known["last_server_update trimmed"] = trimmed_bytes(stored)
+    known["last_server_update millis"] = b"%d" % milliseconds(stored)
+    known["parent_id"], known["parent_id key"] = b"%d" % parent.guid, parent.key.encode()
     # Half of the time the data store does not know the parent's binary (wire: Dialects).
     known["parent_md5"] = parent_image["process_md5"] if rng.random() < 0.5 else _UNKNOWN
     known["parent_name"] = parent_image["process_name"]
     known["parent_pid"] = b"%d" % parent.pid
-    known["parent_unique_id"] = b"%b-%0*x" % (parent.key.encode(), digits, segment_of(parent))
+    # A parent is named with its first segment from 6.x on (wire: Identities).
+    first = 1 if version.segment_times else segment_of(parent, version)
+    known["parent_unique_id"] = b"%b-%0*x" % (parent.key.encode(), digits, first)
     return known
 
 
@@ -142,6 +166,7 @@ def of_arrival(binary: Binary, sensor: Sensor) -> Known:
     """A binary that came to an endpoint; no feed knows it."""
     known = of_sensor(sensor).copy()
     known["md5"], known["scores"], known["watchlists"] = binary.hex, b"{}", b"{}"
+    known["sha256"] = binary.hashed.hex().upper().encode()
     return known
 
 
@@ -164,6 +189,7 @@ def of_copy(binary: Binary) -> Known:
         "compressed_size": b"%d" % (size * 2 // 5 + 120),
         "file_path": b"/var/cb/data/modulestore/%b/%b/%b.zip" % (md5[:3], md5[3:6], md5),
         "node_id": b"0",
+        "sha256": binary.hashed.hex().upper().encode(),
     }
 
 
@@ -180,7 +206,6 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
         "is_executable_image": b"true" if product.executable else b"false",
         "os_type": product.os.encode(),
         "signed": text(product.digsig),
-        "watchlists": b"",
     }
     if product.os == "Windows":
         trademark = f"{product.name} is a trademark of {product.company}."
@@ -229,6 +254,10 @@ def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int)
         "last_seen": seen,
         "last_seen trimmed": trimmed,
         "md5": binary.hex,
+        "sha256": binary.hashed.hex().upper().encode(),
+        "facet_id": b"%d" % (int.from_bytes(binary.md5[:3]) + 1),
+        "event_partition_id": b"%d" % (_PARTITION + first_seen // _PARTITION_SPAN),
+        "watchlists": b"",
         "observed_filename": text(binary.path),
         "orig_mod_len": size,
         "server_added_timestamp": seen,
@@ -276,6 +305,11 @@ def displayed(first_seen: int) -> Known:
     return {"server_added_timestamp display": display_time(first_seen).encode()}
 
 
+def found_by(watchlist: Watchlist, found: int) -> bytes:
+    """The watchlist that found a binary, as its document lists those that did."""
+    return b'{"wid":"%d","value":"%b"}' % (watchlist.id, iso_bytes(found))
+
+
 def watchlist_member(watchlist: Watchlist, now: int) -> bytes:
     """The member that says when a watchlist's query found a document."""
     return b',"watchlist_%d":"%b"' % (watchlist.id, micros_bytes(now))
@@ -286,10 +320,10 @@ def of_sensor(sensor: Sensor) -> Known:
     """An endpoint, as hits and alerts name it."""
     return {
         "hostname": sensor.hostname.encode(),
-        "computer_name": sensor.hostname.encode(),
         "sensor_id": b"%d" % sensor.id,
         "group": text(sensor.group),
         "os_type": _OS_NAMES[sensor.os],
+        "from_feed_search": b"false",
         "comms_ip": sensor.comms_ip.encode(),
         "interface_ip": sensor.ip.encode(),
     }
@@ -304,6 +338,7 @@ def by_report(feed: Feed, report: Report) -> Known:
         "report_id": text(report.id),
         "ioc_type": report.ioc_type.encode(),
         "ioc_value": text(report.ioc_value),
+        "ioc_value_facet": text(report.ioc_value),
         "report_score": b"%d" % report.score,
     }
 
@@ -389,6 +424,7 @@ def alert(sensor: Sensor, now: int, rng: Random) -> Known:
     bits = rng.getrandbits(128)
     said = of_sensor(sensor).copy()
     said["created_time micros"] = micros_bytes(now)
+    said["assigned_to null"] = said["resolved_time null"] = b"null"
     said["unique_id"] = b"%08x-%04x-4%03x-a%03x-%012x" % (
         bits >> 96, bits >> 80 & 0xFFFF, bits >> 68 & 0xFFF, bits >> 56 & 0xFFF,
         bits & 0xFFFF_FFFF_FFFF,
@@ -409,6 +445,10 @@ def alerts(name: str, score: int, watchlist: Watchlist | None = None) -> Fixed:
         "status": b"Unresolved",
     }
     if watchlist is not None:
-        facts |= _of_watchlist(watchlist) | {"ioc_type": b"query"}
+        index = "events" if name.endswith("process") else "modules"
+        query = quote(watchlist.name)
+        asks = asked(index, f"cb.urlver=1&q={query}")
+        facts |= _of_watchlist(watchlist) | {"ioc_type": b"query", "ioc_value json": asks}
+        facts |= {"ioc_value": text(f"q={query}"), "ioc_value_facet": text(watchlist.name)}
         facts |= {"feed_id": b"-1", "feed_name": b"My Watchlists"}
     return Fixed(facts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
+from cbsim.catalog import Dialect
 from cbsim.wire.clock import TICKS, seconds_bytes
 from cbsim.wire.event import varint
 from cbsim.world import facts
@@ -99,19 +100,17 @@ class ProcessHit(Story):
     def _said(self) -> Known:
         key = self._process.key.encode()
         said = facts.feed_hit(self._feed, self._report, self._process.sensor, self._attributes)
-        said["process_id"] = said["process_guid"] = key
-        said["segment_id"] = b"1"
+        said["process_id"] = key
         return said
 
     def _ingress(self, now: int) -> Happening:
-        name, said = "feed.ingress.hit.process", self._said()
-        said["type"] = name.encode()
-        return self._teller.voice.say(name, now, said)
+        return self._teller.voice.say("feed.ingress.hit.process", now, self._said())
 
     def _storage(self, now: int) -> Happening:
         name, teller, said = "feed.storage.hit.process", self._teller, self._said()
         known = facts.process_document(self._process, teller.server.version, teller.rng)
         members = facts.scores(self._feed, self._report, now)
+        said["segment_id"] = b"%d" % facts.segment_of(self._process, teller.server.version)
         said["docs"] = teller.voice.document(name, known, members)
         return teller.voice.say(name, now, said)
 
@@ -175,10 +174,14 @@ class Search(Story):
         report = _query_for(process.image.name)
         said = facts.feed_hit(self._feed, report, process.sensor, facts.marked(process.image.name))
         said["ioc_value json"] = facts.asked("events", report.ioc_value)
+        teller = self._teller
+        if teller.server.dialect is Dialect.DOCUMENTED and teller.rng.random() < 0.25:
+            # The table has it twice; one row says "Always 0 for event".
+            said["sensor_id"] = b"0"
         said["process_id"] = process.key.encode()
-        said["segment_id"] = b"%d" % facts.segment_of(process)
+        said["segment_id"] = b"%d" % facts.segment_of(process, teller.server.version)
         said["docs"] = self._document(name, now, self._known())
-        return self._teller.voice.say(name, now, said)
+        return teller.voice.say(name, now, said)
 
     def _alarm(self, now: int) -> Happening:
         name, teller, process = "alert.watchlist.hit.query.process", self._teller, self._process

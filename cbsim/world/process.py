@@ -59,9 +59,11 @@ class Image(NamedTuple):
     started: bytes
     """`process.md5hash`."""
     as_parent: bytes
-    """`process.parent_md5` and `parent_path`."""
+    """`process.parent_md5`, cut at a NUL byte as sensors do, and `parent_path`."""
     child_md5: bytes
     """`childproc.md5hash`."""
+    ended_md5: bytes
+    """The same of a child that ended: cut at a NUL byte, as sensors do."""
     child_path: bytes
     """`childproc.path`."""
     opened: bytes
@@ -79,7 +81,7 @@ class Image(NamedTuple):
 def image_of(binary: Binary, user: str, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
     path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
-    guid = path_guid(path)
+    guid, cut = path_guid(path), md5.partition(b"\0")[0]
     digest = binary.sha256 if sha256 else b""
     return Image(
         path=path,
@@ -89,8 +91,9 @@ def image_of(binary: Binary, user: str, sha256: bool) -> Image:
         guid=guid,
         entry=string_entry(guid, path),
         started=bytes_field(6, md5),
-        as_parent=bytes_field(10, md5) + text_field(11, path),
+        as_parent=bytes_field(10, cut) + text_field(11, path),
         child_md5=bytes_field(3, md5),
+        ended_md5=bytes_field(3, cut),
         child_path=text_field(5, path),
         opened=text_field(5, path) + bytes_field(6, md5) + _optional(7, digest),
         threaded=text_field(3, path) + bytes_field(4, md5) + _optional(5, digest),

@@ -62,6 +62,7 @@ class RawWriter:
     def __init__(self, version: ServerVersion, rng: Random) -> None:
         self._rng, self._sha256, self._network_v2 = rng, version.sha256, version.network_v2
         self._ja3 = version is ServerVersion.V7
+        self._threads_as_opens = version.remote_threads_as_opens
         self._proxy = b"\x48\x01" + int_field(10, _ipv4("10.0.0.8"))
         self._proxy += int_field(11, swap_port(3128)) + text_field(12, "proxy.internal")
         self._products: dict[Product, tuple[bytes, bytes]] = {}
@@ -84,6 +85,8 @@ class RawWriter:
             process.user.fields,
         ))  # fmt: skip
         if self._sha256:
+            # bFilteringKnownDlls, of Windows alone.
+            body += b"\x90\x01\x01" if process.sensor.os == "windows" else b""
             body += bytes_field(19, process.binary.sha256)
         return _by_itself(process, stamp, body)
 
@@ -102,9 +105,9 @@ class RawWriter:
         inherited = parent if how == "fork" else child
         image = inherited.image
         body = b"".join((
-            b"\x08\x01\x10" if created else b"\x08\x00\x10", parent.guid_varint, image.child_md5,
-            b"\x20", inherited.guid_varint, image.child_path, b"\x30", child.number, b"\x38",
-            inherited.started,
+            b"\x08\x01\x10" if created else b"\x08\x00\x10", parent.guid_varint,
+            image.child_md5 if created else image.ended_md5, b"\x20", inherited.guid_varint,
+            image.child_path, b"\x30", child.number, b"\x38", inherited.started,
         ))  # fmt: skip
         if how == "suppressed":
             body += bytes_field(9, b"\x08\x01\x10\x01") + text_field(10, child.cmdline)
@@ -188,6 +191,9 @@ class RawWriter:
 
     def crossprocopen(self, process: Process, target: Process, stamp: bytes) -> bytes:
         """It opened a handle to another process of its endpoint."""
+        # A remote thread may come under this name (wire: Routing keys).
+        if self._threads_as_opens and self._rng.random() < 0.05:
+            return self.remotethread(process, target, stamp)
         how, access = _OPENS[int(self._rng.random() * len(_OPENS))]
         body = b"".join((how, target.number, b"\x18", target.started, access, target.image.opened))
         tail = b"\x0a" + varint(len(body)) + body + b"\x18\x00"
@@ -205,21 +211,24 @@ class RawWriter:
         alert = int_field(1, self._rng.randrange(1, 6))
         return _SENSOR_HEADER + stamp + sensor.env + bytes_field(15, alert)
 
-    def processblock(self, process: Process, banned: Binary, now: int, stamp: bytes) -> bytes:
+    def processblock(self, process: Process, banned: Binary, stamp: bytes) -> bytes:
         """A banned process was kept from starting, or ended."""
         rng = self._rng
+        # One that runs already is the event's own process; what is to start is another program.
         running = rng.random() < 0.33
-        guid = path_guid(banned.path)
+        blocked = process.binary if running else banned
+        path = process.path if running else banned.path
+        guid = path_guid(path)
         body = b"\x08\x01" + int_field(2, 2 if running else 1)
-        body += bytes_field(3, banned.md5) + text_field(4, banned.path)
+        body += bytes_field(3, blocked.md5) + text_field(4, path)
         if running:
-            body += b"\x28\x00" + int_field(7, rng.randrange(300, 60000)) + int_field(8, now)
-        body += text_field(9, f'"{banned.path}" ')
+            body += b"\x28\x00" + int_field(7, process.pid) + int_field(8, process.create_time)
+        body += text_field(9, process.cmdline if running else f'"{path}" ')
         if not running:
             body += text_field(10, process.user.sid) + text_field(11, process.user.account)
         return b"".join((
             process.wide[len(guid) - 9], stamp, process.named, guid, process.rest,
-            string_entry(guid, banned.path), process.env, bytes_field(16, body),
+            string_entry(guid, path), process.env, bytes_field(16, body),
         ))  # fmt: skip
 
     def emetmitigation(self, process: Process, now: int, stamp: bytes) -> bytes:
@@ -247,7 +256,7 @@ class RawWriter:
         body = text_field(1, f"Get-WmiObject Win32_Process | Where-Object Handle -gt {bits & 4095}")
         body += text_field(2, f"{bits:064x}")
         field = 23
-        if not bits & 1:
+        if not bits & 255:
             field, path = 24, rf"c:\scripts\inventory{bits & 15}.ps1"
             body += text_field(3, path)
         return _by(process, stamp, field, body)
@@ -269,8 +278,8 @@ class RawWriter:
             _image_header(binary) if product.os == "Windows" else b"",
             b"\xd2\x01", varint(len(path)), path,
         ))  # fmt: skip
-        if self._sha256:
-            body += bytes_field(27, binary.sha256)
+        if self._sha256 and binary.hashed:
+            body += bytes_field(27, binary.hashed)
         return b"".join((_SENSOR_HEADER, stamp, b"\x4a", varint(len(body)), body, sensor.env))
 
 

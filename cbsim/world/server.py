@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -14,6 +13,7 @@ from cbsim.catalog import (
     Notification,
     ServerVersion,
     Shape,
+    id_in_key,
     routing_key,
 )
 from cbsim.wire.clock import TICKS
@@ -48,6 +48,8 @@ class Server:
     dialect: Dialect = Dialect.OBSERVED
     name: str = "cbserver.example.com"
     latency: Latency = Latency()
+    watchlist_ids: bool = False
+    """Whether the keys of watchlist hits carry the watchlist's id."""
 
 
 class _Speech:
@@ -59,38 +61,48 @@ class _Speech:
         constant = {
             "cb_version": text(server.version.cb_version),
             "server_name": text(server.name),
-            "cb_server": b"None",
         }
-        known = [
-            notification.written(form, server.dialect, server.version)
-            for form in notification.forms_in(server.version)
-        ]
+        tabled = server.dialect is Dialect.DOCUMENTED and notification.section is not None
+        written = notification.written(server.dialect, server.version)
 
         def variants(fields: tuple[Field, ...], constant: Facts | None = None) -> list[Template]:
             # Numbers are written by their value: a moment now and then as a whole one.
             shapes = [notification.shapes(it, server.dialect) for it in fields
                       if it.domain.kind is not Kind.NUMBER]  # fmt: skip
-            count = max((len({*ways} - {Shape.NULL}) for ways in shapes), default=1)
-            return _mostly(
-                [Template(notification, fields, server.dialect, constant, number)]
-                for number in range(count)
-            )
+            # What may be nothing is so when it is.
+            several = [ways for ways in shapes if Shape.NULL not in ways]
+            count = max((len({*ways}) for ways in several), default=1)
+            # The usual shapes three times in four.
+            numbers = [0] * (3 * (count - 1) or 1) + [*range(1, count)]
+            return [
+                Template(notification, some, server.dialect, constant, number)
+                for some in ([fields] if tabled else _presences(fields))
+                for number in numbers
+            ]
 
         self.notification = notification
-        self.forms = {NOTHING: _mostly(variants(form.fields, constant) for form in known)}
-        self.documents = {NOTHING: variants(known[0].documents)}
-        self.database_id = notification.database_id
-        self.key = routing_key(notification, ServerVersion.V4_2, 0)
+        self.forms = {NOTHING: variants(written.fields, constant)}
+        self.documents = {NOTHING: variants(written.documents)}
+        self.database_id = id_in_key(
+            notification, server.version, watchlist_ids=server.watchlist_ids
+        )
+        self.key = notification.name
         self.keys: dict[bytes, str] = {}
-        if not server.version.database_id_in_key:
-            self.database_id = None
 
 
-def _mostly(ways: Iterable[list[Template]]) -> list[Template]:
-    """Templates of which one is picked: of the first ways three times in four."""
-    usual, *others = ways
-    rest = [template for other in others for template in other]
-    return usual * (3 * -(-len(rest) // len(usual)) or 1) + rest
+def _presences(fields: tuple[Field, ...]) -> list[tuple[Field, ...]]:
+    """The fields without those that chance leaves out, as often as it does, in tenths."""
+    if not any(field.chance for field in fields):
+        return [fields]
+    return [
+        tuple(
+            field
+            for place, field in enumerate(fields)
+            # 7 and 10 share no factor: each field is there in so many of ten, one unlike another.
+            if not field.chance or (7 * turn + 3 * place) % 10 < 10 * field.frequency
+        )
+        for turn in range(10)
+    ]
 
 
 def _fixed(templates: list[Template], facts: Fixed) -> list[Template]:
@@ -102,7 +114,7 @@ class Voice:
     """Writes notifications as a server does."""
 
     def __init__(self, server: Server, rng: Random) -> None:
-        self._version, self._random = server.version, rng.random
+        self._server, self._random = server, rng.random
         self._moment, self._stamp = -1, b""
         """A moment (milliseconds since 1601), and how notifications have it."""
         self._speeches = {
@@ -123,13 +135,16 @@ class Voice:
             self._moment, self._stamp = moment, b"%d.%03d" % divmod(moment - _UNIX * 1000, 1000)
         # One time in four hundred is an integer (wire: Identities).
         at = self._stamp if odds >= 0.0025 else self._stamp[:-4]
-        facts["event_timestamp"] = facts["timestamp"] = at
+        facts["event_timestamp"] = at
         if (number := speech.database_id) is None:
             return name, speech.key, form.fill(facts), None
         identity = facts[number] if number in facts else fixed.facts[number]
         key = speech.keys.get(identity)
         if key is None:
-            key = routing_key(speech.notification, self._version, int(identity))
+            key = routing_key(
+                speech.notification, self._server.version, int(identity),
+                watchlist_ids=self._server.watchlist_ids,
+            )  # fmt: skip
             speech.keys[identity] = key
         return name, key, form.fill(facts), None
 

@@ -83,6 +83,11 @@ class Binary:
         return self._hex
 
     @property
+    def hashed(self) -> bytes:
+        """Its SHA-256 as the server has it; of one in sixteen it has none."""
+        return self.sha256 if self.md5[0] & 15 else b""
+
+    @property
     def os(self) -> str:
         """`Windows`, `Linux` or `Osx`."""
         return self.product.os

@@ -22,6 +22,7 @@ from cbsim.world.population import Population
 from cbsim.world.process import Process
 from cbsim.world.raw import Connection, environment
 from cbsim.world.server import Server, Voice
+from cbsim.world.upkeep import FailedTask, Partition
 
 __all__ = ["World"]
 
@@ -53,10 +54,11 @@ class World:
         self._announcement = BinaryArrival.announcement(wait)
         self._host_hit, self._synchronization = HostHit.steps(), Synchronization.steps()
         self._searches = Search.steps(wait)
+        self._partition, self._failed_task = Partition.steps(), FailedTask.steps()
         self._agenda = Agenda(
             published,
             (self._process_hit, self._arrival, self._host_hit, self._synchronization,
-             *self._searches),
+             self._partition, self._failed_task, *self._searches),
         )  # fmt: skip
         self.urgent = self._agenda.urgent
         """What comes next, before anything else; each is called as a maker is."""
@@ -218,6 +220,10 @@ class World:
         elif name in ("feed.synchronized", "cmd.feed.synchronize"):
             feed = rng.choice(self.estate.feeds)
             begin(self._synchronization, Synchronization(teller, feed), now)
+        elif name.startswith("events.partition."):
+            begin(self._partition, Partition(teller, now), now)
+        elif name == "task.error.logged":
+            begin(self._failed_task, FailedTask(teller), now)
         elif name.endswith(".host"):
             feed, sensor = teller.feed("dns"), self._population.anywhere()
             begin(self._host_hit, HostHit(teller, sensor, feed, rng.choice(feed.reports)), now)

@@ -209,9 +209,9 @@ def test_the_specifications_examples_decode(shared: Path) -> None:
         mended = re.sub(r'(["\d}])[ \t]*\n(\s*")', r"\1,\n\2", text)
         message = Message("api.events", name, "application/json", mended.encode())
         (reading,) = read(message)
-        declared = {field.name for form in NOTIFICATIONS[name].forms for field in form.fields}
+        declared = {field.name for field in NOTIFICATIONS[name].fields}
         assert reading.fields.keys() <= declared, name
-        documents = {field.name for field in NOTIFICATIONS[name].forms[0].documents}
+        documents = {field.name for field in NOTIFICATIONS[name].documents}
         for document in reading.fields.get("docs", []):
             scores = {field for field in document if field.startswith("alliance_")}
             assert document.keys() - scores <= documents, name

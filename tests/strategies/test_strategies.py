@@ -122,13 +122,13 @@ def test_a_mixture_has_every_shape_that_such_documents_have(name: str) -> None:
     alike = [one for one in NOTIFICATIONS.values() if one.document == lookup(name).document]
     wanted: dict[str, set[type]] = defaultdict(set)
     for notification in alike:
-        for field in notification.forms[0].documents:
+        for field in notification.documents:
             for shape in (*field.observed, field.documented):
                 if shape in TYPES:
                     wanted[field.name].add(TYPES[shape])
     seen = kinds(name, "mixed", 250)
-    for field in NOTIFICATIONS[name].forms[0].documents:
-        if not field.is_family:
+    for field in NOTIFICATIONS[name].documents:
+        if not field.is_family and ServerVersion.V5_2.includes(field.since):
             assert wanted[field.name] <= {*seen[field.name]}, field.name
 
 
@@ -144,11 +144,13 @@ def test_messages_are_delivered_as_declared(message: Message) -> None:
 
 @settings(max_examples=50)
 @given(cb.message("*.hit.*", server="5.2", docs=(1, 2)))
-def test_keys_of_hits_hold_the_database_id(message: Message) -> None:
+def test_keys_of_feeds_hits_hold_the_feeds_id(message: Message) -> None:
     fields = json.loads(message.body)
-    if not message.routing_key.startswith("alert."):
-        kind, _, rest = message.routing_key.partition(".")
-        assert rest.startswith(f"{fields[f'{kind}_id']}.")
+    kind, _, rest = message.routing_key.partition(".")
+    if kind == "feed":
+        assert rest.startswith(f"{fields['feed_id']}.")
+    else:
+        assert message.routing_key in NOTIFICATIONS
 
 
 @settings(max_examples=40)
@@ -170,9 +172,7 @@ def test_bundles_hold_what_was_asked_for(message: Message) -> None:
 
 @pytest.mark.parametrize("name", ["watchlist.hit.process", "feed.storage.hit.binary"])
 def test_every_field_is_there_and_not(name: str) -> None:
-    known = NOTIFICATIONS[name].written(
-        NOTIFICATIONS[name].forms[0], Dialect.OBSERVED, ServerVersion.V5_2
-    )
+    known = NOTIFICATIONS[name].written(Dialect.OBSERVED, ServerVersion.V5_2)
     drawn = corpus(of(name)(docs=(1, 2)), 120)
     groups = ((drawn, known.fields), ([one["docs"][0] for one in drawn], known.documents))
     for messages, fields in groups:
@@ -261,7 +261,7 @@ def test_a_number_as_a_string_shrinks_to_one_document() -> None:
     [document] = smallest["docs"]
     assert document["netconn_count"] == "0"
     assert document["process_name"] == "explorer.exe"
-    required = {one.name for one in NOTIFICATIONS["feed.storage.hit.process"].forms[0].documents
+    required = {one.name for one in NOTIFICATIONS["feed.storage.hit.process"].documents
                 if one.documented is not None and not one.optional and one.required}  # fmt: skip
     assert {*document} == required
     assert all(smallest[one] in (0, 1262304000.0) for one in ("sensor_id", "event_timestamp"))

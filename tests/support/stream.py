@@ -21,17 +21,16 @@ estate: {{sensors: 15, groups: 3, os: {{windows: 5, linux: 2, osx: 1}}, spread: 
 seed: {seed}
 phases:
   - {{count: {count}, rate: 500/s, cover: true, mix: {{"ingress.event.*": 60, "feed.*": 15,
-     "watchlist.*": 8, "binaryinfo.*": 8, "binarystore.*": 3, "cmd.*": 1{alerts}}}}}
+     "watchlist.*": 8, "binaryinfo.*": 8, "binarystore.*": 3, "cmd.*": 1{more}}}}}
 """
 
 
 def everything(
     version: str = "5.2", dialect: str = "observed", seed: int = 4, count: int = 4000
 ) -> Scenario:
-    alerts = ', "alert.*": 5' if version != "4.2" else ""
-    text = EVERYTHING.format(
-        version=version, dialect=dialect, seed=seed, count=count, alerts=alerts
-    )
+    more = {"4.2": "", "5.2": ', "alert.*": 5'}.get(version, ', "alert.*": 5, "events.*": 1')
+    more += ', "task.*": 1' if version == "7.x" else ""
+    text = EVERYTHING.format(version=version, dialect=dialect, seed=seed, count=count, more=more)
     if version == "4.2":
         text = text.replace(', "cmd.*": 1', "")
     return parse(text)

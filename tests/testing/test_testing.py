@@ -182,9 +182,9 @@ def test_an_expectation_of_too_much_says_how_much_there_was(server: CbServer) ->
 
 
 def test_a_key_without_the_database_id_is_explained(server: CbServer) -> None:
-    queue = server.queue("watchlist.hit.process")
-    server.emit("watchlist.hit.process")
-    with pytest.raises(AssertionError, match=r"publishes under watchlist\.<id>\.hit\.process"):
+    queue = server.queue("feed.storage.hit.process")
+    server.emit("feed.storage.hit.process")
+    with pytest.raises(AssertionError, match=r"publishes under feed\.<id>\.storage\.hit\.process"):
         queue.expect(1, timeout=0.1)
 
 
@@ -434,7 +434,7 @@ def test_fields_of_a_raw_event_are_as_asked() -> None:
     header: Any = event.fields["header"]
     env: Any = event.fields["env"]
     assert (env["endpoint"]["SensorId"], header["process_pid"]) == (9, 77)
-    assert watch.routing_key == "watchlist.77.hit.process"
+    assert watch.routing_key == "watchlist.hit.process"
     assert json.loads(watch.body)["docs"][0]["process_name"] == "a.exe"
 
 

@@ -338,9 +338,7 @@ def test_a_template_writes_what_it_is_told_the_first_time() -> None:
     from cbsim.catalog import NOTIFICATIONS
 
     notification = NOTIFICATIONS["binaryinfo.host.observed"]
-    fields = notification.written(
-        notification.forms[0], Dialect.OBSERVED, ServerVersion.V5_2
-    ).fields
+    fields = notification.written(Dialect.OBSERVED, ServerVersion.V5_2).fields
     template = Template(notification, fields, Dialect.OBSERVED, {"hostname": b"100 %b"})
     facts = {"md5": b"AB", "sensor_id": b"7", "scores": b"{}", "nothing": b"?"}
     expected = {"md5": "AB", "hostname": "100 %b", "sensor_id": 7, "scores": {}}
