@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +27,7 @@ __all__ = [
     "parameters",
     "redacted",
     "sentence",
+    "wait_for",
 ]
 
 
@@ -69,6 +71,7 @@ _GUESSES = (
     pika.exceptions.ProbableAccessDeniedError,
 )
 """What pika makes of a connection that ends before it is open."""
+_RETRY = 0.25
 _CLIENT_CERTIFICATE = "it wants a client certificate (--client-cert, --client-key)"
 _LONGEST_HEARTBEAT = 65535  # 16 bits in connection.tune
 
@@ -147,6 +150,20 @@ def connect(url: str, tls: Tls = PLAIN, patience: Patience = DEFAULT) -> pika.Bl
         return pika.BlockingConnection(made)
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerError(sentence(error, url, again=patience.again)) from None
+
+
+def wait_for(url: str, tls: Tls = PLAIN, patience: float = 30.0) -> None:
+    """Wait until a broker lets us in, at most so many seconds; raises BrokerError then."""
+    parameters(url, tls)
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connect(url, tls).close()
+            return
+        except BrokerError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_RETRY)
 
 
 def sentence(error: BaseException, url: str, *, again: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 import pika.exceptions
@@ -27,7 +27,7 @@ def subscribe(
     raw: str = RAW_EXCHANGE,
     idle: float | None = None,
     passive: bool = False,
-) -> Iterator[Message | None]:
+) -> Generator[Message | None, None, None]:
     """Messages as they arrive, for ever, or until none came for `idle` seconds.
 
     Declares the exchanges, unless they must be there (`passive`). Binds a queue that the broker

@@ -13,8 +13,9 @@ from cbsim.catalog import (
     RawEvent,
     ServerVersion,
     lookup,
-    names,
 )
+from cbsim.catalog import names as sent_by
+from cbsim.cli.completion import names, versions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,8 +24,9 @@ __all__ = ["command"]
 
 
 @click.command("events", short_help="Show everything the server can say.")
-@click.argument("name", required=False)
-@click.option("--server", metavar="VERSION", help="Only what that version sends.")
+@click.argument("name", required=False, shell_complete=names)
+@click.option("--server", metavar="VERSION", shell_complete=versions,
+              help="Only what that version sends.")  # fmt: skip
 def command(name: str | None, server: str | None) -> None:
     """Show the catalog: every notification and raw event, or the fields of NAME.
 
@@ -56,7 +58,7 @@ def _table(*titles: str, fixed: str) -> Table:
 
 def _everything(version: ServerVersion | None) -> Table:
     table = _table("name", "since", "format", "meaning", fixed="name since format")
-    for name in names(version) if version else (*NOTIFICATIONS, *RAW_EVENTS):
+    for name in sent_by(version) if version else (*NOTIFICATIONS, *RAW_EVENTS):
         entry = lookup(name)
         body = entry.content_type.removeprefix("application/")
         guessed = isinstance(entry, Notification) and entry.guessed

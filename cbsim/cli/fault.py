@@ -8,6 +8,7 @@ import click
 
 from cbsim.bus.embedded import FAULTS, Fault, Parameter
 from cbsim.cli.health import Asked, ask, endpoint_option
+from cbsim.cli.verdict import beginning
 
 __all__ = ["command"]
 
@@ -52,6 +53,8 @@ def _active(endpoint: Asked) -> None:
 def _command(fault: Fault) -> click.Command:
     def act(**given: Any) -> None:
         asked = {name: value for name, value in given.items() if value is not None}
+        with beginning():
+            fault.arguments(asked)
         affected = ask(click.get_current_context().obj, "/faults", {"fault": fault.name} | asked)[
             "affected"
         ]

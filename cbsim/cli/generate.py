@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import click
 
-from cbsim.catalog import (
-    NOTIFICATIONS,
-    RAW_EVENTS,
-    Dialect,
-    Notification,
-    RawEvent,
-    ServerVersion,
-    lookup,
-)
+from cbsim.catalog import Dialect, Notification, RawEvent, ServerVersion, lookup
+from cbsim.cli.completion import dialects, names, versions
 from cbsim.cli.output import FORMATS, writer
 
 __all__ = ["command"]
 
 
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in (*NOTIFICATIONS, *RAW_EVENTS) if name.startswith(incomplete)]
-
-
 @click.command("generate", short_help="Write messages of one type, without a broker.")
-@click.argument("name", shell_complete=_complete)
+@click.argument("name", shell_complete=names)
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
-    "--server", metavar="VERSION", help="4.2, 5.2, 6.x or 7.x.  [default: one that has it]"
+    "--server",
+    metavar="VERSION",
+    shell_complete=versions,
+    help="4.2, 5.2, 6.x or 7.x.  [default: one that has it]",
 )
-@click.option("--dialect", default="observed", show_default=True, help="documented or observed.")
+@click.option("--dialect", default="observed", show_default=True, shell_complete=dialects,
+              help="documented or observed.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="ndjson", show_default=True)
 def command(name: str, count: int, seed: int, server: str | None, dialect: str, form: str) -> None:
     """Write messages of the notification or raw event NAME to standard output."""

@@ -12,10 +12,11 @@ import click
 import orjson
 
 from cbsim.bus.recording import recorded
-from cbsim.bus.topology import Topology
-from cbsim.cli.options import tls_of
-from cbsim.cli.outlet import Counted, Outlet, refused
-from cbsim.cli.target import opened, target_options
+from cbsim.cli.broker import BrokerChoice
+from cbsim.cli.outlet import refused
+from cbsim.cli.publishing import Publishing
+from cbsim.cli.target import Destination, opened, target_options
+from cbsim.cli.verdict import Remarks, beginning, strict_option
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import note, taken, whole
 from cbsim.wire.message import RAW_EXCHANGE, Message
@@ -31,18 +32,14 @@ _QUANTUM = 0.001
 @click.argument("recording", type=click.Path(path_type=Path))
 @target_options
 @click.option("--speed", default="1x", metavar="2x|max", help="Relative to the recording's times.")
+@strict_option
 def command(
     recording: Path,
-    broker: str | None,
-    ca_file: str | None,
-    client_cert: str | None,
-    client_key: str | None,
-    sink: str,
-    passive: bool,
-    persistent: bool,
-    patience: float,
-    ledger: str | None,
+    broker: BrokerChoice,
+    to: Destination,
+    publishing: Publishing,
     speed: str,
+    strict: bool,
 ) -> None:
     """Publish RECORDING again: NDJSON as `--sink ndjson:` writes it, or a folder of captures.
 
@@ -57,30 +54,32 @@ def command(
     factor = _factor(speed)
     if not recording.exists():
         raise InputError(f"there is no recording {recording}")
-    topology = Topology(passive=passive, persistent=persistent)
-    outlet = Outlet(sink, topology, patience=patience, ledger=ledger)
-    tls, about = tls_of(ca_file, client_cert, client_key), {"recording": str(recording)}
+    about = {"recording": str(recording)}
     with (
         taken(),
-        opened(outlet, broker, tls, about) as target,
-        closing(Counted(target.outlet(), target.shown)) as into,
+        opened(to, broker, publishing, publishing.topology(), about) as target,
+        closing(target.open()) as into,
     ):
-        interrupted, bare = False, 0
+        interrupted, bare, begun = False, 0, True
         try:
             try:
-                for batch in _due(_timed(recording), factor):
+                for batch in _begun(_due(_timed(recording), factor)):
                     bare += sum(it.exchange == RAW_EXCHANGE and not it.headers for it in batch)
                     if whole(partial(into.publish_many, batch)):
                         raise KeyboardInterrupt
                 note()
             except KeyboardInterrupt:
                 interrupted = True
+            except InputError:
+                begun = False
+                raise
             finally:
                 interrupted |= whole(into.flush)
         finally:
             # A second interrupt may come while a batch is half handed over.
             sent, confirmed = max(into.sent, into.confirmed), into.confirmed
-            click.echo(f"{sent:,} sent, {confirmed:,} confirmed", err=True)
+            if begun:
+                click.echo(f"{sent:,} sent, {confirmed:,} confirmed", err=True)
             if bare:
                 click.echo(
                     f"{bare:,} of them are bundles without headers, since the recording has none: "
@@ -90,6 +89,19 @@ def command(
         if not interrupted:
             target.drain()
     refused(sent, confirmed)
+    remarks = Remarks(strict=strict)
+    if not sent and not interrupted:
+        remarks.say(f"{recording} holds no message: nothing was published")
+    remarks.end()
+
+
+def _begun(batches: Iterator[list[Message]]) -> Iterator[list[Message]]:
+    """The batches; raises InputError for a recording that gives none."""
+    with beginning():
+        first = next(batches, None)
+    if first is not None:
+        yield first
+        yield from batches
 
 
 def _timed(recording: Path) -> Iterator[tuple[Message, float, float]]:

@@ -14,19 +14,16 @@ import click
 from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import redacted
 from cbsim.bus.embedded import FAULTS, Faults
-from cbsim.bus.provider import Broker, provide
-from cbsim.cli.options import (
-    HEALTH_PORT,
-    broker_options,
-    give_up_option,
-    given_password,
-    persistent_option,
-    scenario_names,
-    tls_of,
-    topology_of,
-)
+from cbsim.bus.provider import Broker
+from cbsim.cli.broker import BrokerChoice, broker_options, given_password
+from cbsim.cli.changes import Changes, changes_options
+from cbsim.cli.completion import scenarios
+from cbsim.cli.group import given
+from cbsim.cli.options import HEALTH_PORT
 from cbsim.cli.outlet import refused
-from cbsim.errors import CbsimError
+from cbsim.cli.publishing import Publishing, publishing_options
+from cbsim.cli.verdict import beginning
+from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import taken
 from cbsim.report.endpoint import Endpoint, Health
 
@@ -47,7 +44,7 @@ _NOTHING = "none"
     envvar="CBSIM_SCENARIO",
     default="steady-state",
     required=False,
-    shell_complete=scenario_names,
+    shell_complete=scenarios,
 )
 @broker_options
 @click.option(
@@ -87,32 +84,19 @@ _NOTHING = "none"
     metavar="TOKEN",
     help="Wanted from whom asks for faults.  [env: CBSIM_TOKEN]",
 )
-@click.option("--rate", metavar="RATE", help="Instead of the phases' rates: 500/s, 30/min or max.")
-@click.option("--seed", type=int, help="Instead of the scenario's seed.")
-@click.option("--server", metavar="VERSION", help="4.2, 5.2, 6.x or 7.x.")
-@click.option("--dialect", help="documented or observed.")
-@persistent_option
-@give_up_option
-@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
+@changes_options
+@publishing_options
 def command(
     scenario: str,
-    broker: str | None,
-    ca_file: str | None,
-    client_cert: str | None,
-    client_key: str | None,
+    broker: BrokerChoice,
     port: int,
     host: str,
     tls_cert: str | None,
     tls_key: str | None,
     health_port: int,
     token: str | None,
-    rate: str | None,
-    seed: int | None,
-    server: str | None,
-    dialect: str | None,
-    passive: bool,
-    persistent: bool,
-    patience: float,
+    changes: Changes,
+    publishing: Publishing,
 ) -> None:
     """Be a Carbon Black server's bus until stopped: a broker, its exchanges, SCENARIO on and on.
 
@@ -122,37 +106,45 @@ def command(
     endpoint answers 200 once consumers can bind; `cbsim fault` asks it for faults.
     """
     from cbsim.bus.publisher import Publisher
-    from cbsim.cli.run import changed
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
     from cbsim.scenario.model import BusModel
 
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key: its certificate is missing, --tls-cert")
+    if broker.existing:
+        for option in ("port", "tls_cert"):
+            if given(option):
+                raise InputError(
+                    f"--{option.replace('_', '-')} with broker {redacted(broker.broker or '')}: "
+                    "that is of a broker of our own, such as --broker embedded"
+                )
     hold = click.get_current_context().with_resource
     wanted = None
-    if scenario != _NOTHING:
-        wanted = changed(load(scenario), rate, None, None, seed, server, dialect)
+    if scenario == _NOTHING:
+        changes.refuse(f"scenario {_NOTHING}: there is none to be changed")
+    else:
+        wanted = changes.of(load(scenario))
     bus = BusModel() if wanted is None else wanted.bus
-    topology = topology_of(bus, passive=passive, persistent=persistent)
+    topology = publishing.topology(bus)
     try:
         at = hold(
-            provide(
-                broker or "embedded",
-                tls_of(ca_file, client_cert, client_key),
+            broker.provided(
+                "embedded",
                 host=host,
                 port=port,
-                password=given_password(),
                 certificate=Certificate(tls_cert, tls_key) if tls_cert else None,
                 exchanges=(topology.events, topology.raw),
             )
         )
         health = Health("starting", scenario, redacted(at.url))
         faults = None if at.faults is None else _OfConsumers(at.faults)
-        endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
+        with beginning():
+            endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
         # A blocked publisher would wait for its confirms without end.
         hold(taken(at.faults.clear) if at.faults is not None else taken())
-        publisher = Publisher(at.url, topology, at.tls, patience=patience)
+        with beginning():
+            publisher = Publisher(at.url, topology, at.tls, patience=publishing.patience)
         health.status = "ready"
         told = scenario if wanted is None else f"{scenario}, seed {wanted.seed}"
         _say(at, told, endpoint.url)

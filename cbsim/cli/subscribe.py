@@ -6,11 +6,14 @@ import sys
 
 import click
 
-from cbsim.bus.connection import redacted
-from cbsim.bus.subscriber import subscribe
-from cbsim.cli.options import bind_option, broker_options, broker_url, tls_of
+from cbsim.catalog import name_of
+from cbsim.cli.broker import BrokerChoice, broker_options
+from cbsim.cli.live import arriving, nothing_came
+from cbsim.cli.options import bind_option, passive_option
 from cbsim.cli.output import FORMATS, writer
-from cbsim.errors import WireError
+from cbsim.cli.verdict import Remarks, strict_option
+from cbsim.errors import CatalogError, WireError
+from cbsim.wire.message import Message
 
 __all__ = ["command"]
 
@@ -22,18 +25,17 @@ __all__ = ["command"]
 @click.option("--each", type=click.IntRange(1), help="Show that many of each kind, count the rest.")
 @click.option("--idle", type=float, metavar="SECONDS", help="Stop when nothing came for that long.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
+@passive_option
+@strict_option
 def command(
-    broker: str | None,
-    ca_file: str | None,
-    client_cert: str | None,
-    client_key: str | None,
+    broker: BrokerChoice,
     keys: tuple[str, ...],
     count: int | None,
     each: int | None,
     idle: float | None,
     form: str,
     passive: bool,
+    strict: bool,
 ) -> None:
     """Bind a queue of one's own to the server's exchanges and show what arrives.
 
@@ -41,19 +43,12 @@ def command(
     """
     from collections import Counter
 
-    from cbsim.catalog import name_of
-
-    url, tls = broker_url(broker), tls_of(ca_file, client_cert, client_key)
+    remarks = Remarks(strict=strict)
     write, seen, broken = writer(form), Counter[str](), 0
     try:
-        for message in subscribe(url, keys, tls, idle=idle, passive=passive):
-            if message is None:
-                click.echo(f"subscribed to {redacted(url)}", err=True)
-                continue
-            name = message.exchange
+        for message in arriving(broker, keys, idle=idle, passive=passive):
+            name = _name(message)
             try:
-                if message.routing_key:
-                    name = name_of(message.routing_key)
                 if each is None or seen[name] < each:
                     write(message)
             except WireError as error:
@@ -65,4 +60,16 @@ def command(
     except KeyboardInterrupt:
         pass
     click.echo(f"{seen.total():,} messages of {len(seen)} kinds, {broken} broken", err=True)
+    if not seen:
+        remarks.say(nothing_came(keys))
+    remarks.end()
     sys.exit(1 if broken else 0)
+
+
+def _name(message: Message) -> str:
+    """What kinds are counted by: a key that no server publishes is a kind of its own."""
+    key = message.routing_key
+    try:
+        return name_of(key) if key else message.exchange
+    except CatalogError:
+        return key

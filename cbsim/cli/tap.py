@@ -12,10 +12,11 @@ from typing import IO
 
 import click
 
-from cbsim.bus.connection import redacted
 from cbsim.bus.sink import as_line
-from cbsim.bus.subscriber import subscribe
-from cbsim.cli.options import bind_option, broker_options, broker_url, tls_of
+from cbsim.cli.broker import BrokerChoice, broker_options
+from cbsim.cli.live import arriving, nothing_came
+from cbsim.cli.options import bind_option, passive_option
+from cbsim.cli.verdict import Remarks, strict_option
 from cbsim.errors import CbsimError
 
 __all__ = ["command"]
@@ -27,17 +28,16 @@ __all__ = ["command"]
 @bind_option
 @click.option("--count", type=click.IntRange(1), help="Stop after that many messages.")
 @click.option("--idle", type=float, metavar="SECONDS", help="Stop when nothing came for that long.")
-@click.option("--passive", is_flag=True, help="Declare nothing; the exchanges must be there.")
+@passive_option
+@strict_option
 def command(
-    broker: str | None,
-    ca_file: str | None,
-    client_cert: str | None,
-    client_key: str | None,
+    broker: BrokerChoice,
     out: str,
     keys: tuple[str, ...],
     count: int | None,
     idle: float | None,
     passive: bool,
+    strict: bool,
 ) -> None:
     """Write what arrives to FILE, a line a message: what `--sink ndjson:` writes, and `received`.
 
@@ -45,25 +45,28 @@ def command(
     standard error when it is subscribed, and touches FILE then; each line is in it at once. Ctrl-C
     ends it cleanly.
     """
-    url, tls = broker_url(broker), tls_of(ca_file, client_cert, client_key)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    written = 0
+    remarks, written = Remarks(strict=strict), 0
     with ExitStack() as stack, suppress(KeyboardInterrupt):
-        for message in subscribe(url, keys, tls, idle=idle, passive=passive):
-            if message is None:
-                # Not before: what stands in the file is worth more than a broker that is away.
-                file = stack.enter_context(_opened(out))
-                click.echo(f"subscribed to {redacted(url)}", err=True)
-                continue
+        files: list[IO[bytes]] = []
+
+        def begin() -> None:
+            # Not before: what stands in the file is worth more than a broker that is away.
+            files.append(stack.enter_context(_opened(out)))
+
+        for message in arriving(broker, keys, idle=idle, passive=passive, begin=begin):
             line = as_line(message, time.time())
             with _sentences(out):
                 # Nobody knows whether another one comes.
-                file.write(line)
-                file.flush()
+                files[0].write(line)
+                files[0].flush()
             written += 1
             if written == count:
                 break
     click.echo(f"{written:,} messages", err=True)
+    if not written:
+        remarks.say(nothing_came(keys))
+    remarks.end()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Where `run` and `replay` send messages, and how: what the options that they share ask for."""
+"""Where `run` and `replay` send messages: what --sink, --broker, --passive and --ledger ask for."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ from typing import Any, TypeVar
 import click
 
 from cbsim import __version__
-from cbsim.bus.provider import Broker, provide
-from cbsim.cli.options import (
-    Tls,
-    broker_options,
-    give_up_option,
-    given_password,
-    persistent_option,
-)
-from cbsim.cli.outlet import Outlet
+from cbsim.bus.provider import Broker
+from cbsim.bus.topology import Topology
+from cbsim.cli.broker import BrokerChoice, broker_options
+from cbsim.cli.group import grouped, refuse
+from cbsim.cli.outlet import Counted, Outlet
+from cbsim.cli.publishing import Publishing, publishing_options
+from cbsim.cli.verdict import beginning
 
-__all__ = ["Target", "opened", "target_options"]
+__all__ = ["Destination", "Target", "opened", "target_options"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where messages were asked to go, and how."""
+
+    sink: str
+    """`amqp`, `ndjson:PATH` or `null`."""
+    ledger: str | None
+
+
 def target_options(function: _F) -> _F:
-    """`--sink`, `--broker` and the files for TLS, `--passive`, `--persistent`, `--give-up-after`
-    and `--ledger`.
-    """
-    for option in (
-        click.option("--ledger", metavar="PATH", help="Write down what is sent, for `verify`."),
-        give_up_option,
-        persistent_option,
-        click.option(
-            "--passive", is_flag=True, help="Declare nothing; the exchanges must be there."
-        ),
-        click.option(
-            "--sink",
-            default="amqp",
-            metavar="amqp|ndjson:PATH|null",
-            help="Where messages go; `ndjson:-` is standard output.  [default: amqp]",
-        ),
-        broker_options,
-    ):
-        function = option(function)
-    return function
+    """`--sink` and `--ledger` as `to`, and those of the broker and of how to publish."""
+    return broker_options(
+        grouped(
+            "to",
+            Destination,
+            click.option(
+                "--sink",
+                default="amqp",
+                metavar="amqp|ndjson:PATH|null",
+                help="Where messages go; `ndjson:-` is standard output.  [default: amqp]",
+            ),
+            click.option("--ledger", metavar="PATH", help="Write down what is sent, for `verify`."),
+        )(publishing_options(function))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class Target:
     """What it is, for a person."""
     _broker: Broker | None
 
+    def open(self) -> Counted:
+        """A sink there, which counts; raises InputError when there is none."""
+        with beginning():
+            return Counted(self.outlet(), self.shown)
+
     def drain(self) -> None:
         """Give consumers of a broker of our own the time to take everything; say what is left."""
         if self._broker is not None and (left := self._broker.drain()):
@@ -67,26 +73,29 @@ class Target:
 
 @contextmanager
 def opened(
-    outlet: Outlet, broker: str | None, tls: Tls, about: Mapping[str, str]
+    to: Destination,
+    broker: BrokerChoice,
+    publishing: Publishing,
+    topology: Topology,
+    about: Mapping[str, str],
 ) -> Iterator[Target]:
     """The target of messages, with its broker and a new ledger; `about` says there what was run.
 
-    Of the outlet, the broker's address is to be found.
-
     A ledger is kept unless an error came before the first message. Raises CbsimError.
     """
+    if to.sink != "amqp":
+        for group in (broker, publishing):
+            refuse(group, f"--sink {to.sink}: it goes to no broker; expected one of them")
     with ExitStack() as stack:
+        if to.ledger is not None:
+            kept = {"persistent": "yes"} if topology.persistent else {}
+            stack.enter_context(_begun(to.ledger, {**about, **kept}))
+        outlet = Outlet(to.sink, topology, patience=publishing.patience, ledger=to.ledger)
         at = None
-        if outlet.ledger is not None:
-            kept = {"persistent": "yes"} if outlet.topology.persistent else {}
-            stack.enter_context(_begun(outlet.ledger, {**about, **kept}))
-        if outlet.sink == "amqp":
-            exchanges = outlet.topology.events, outlet.topology.raw
-            at = stack.enter_context(
-                provide(broker or "auto", tls, password=given_password(), exchanges=exchanges)
-            )
+        if to.sink == "amqp":
+            at = stack.enter_context(broker.provided(exchanges=(topology.events, topology.raw)))
             outlet = replace(outlet, url=at.url, tls=at.tls)
-        yield Target(outlet, outlet.sink if at is None else at.shown, at)
+        yield Target(outlet, to.sink if at is None else at.shown, at)
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 import click
 
-from cbsim.bus.connection import Tls, redacted
-from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import Dialect
 from cbsim.checks.record import Record, files, records
 from cbsim.checks.validation import Validation
-from cbsim.cli.options import bind_option, broker_options, tls_of
+from cbsim.cli.broker import BrokerChoice, broker_options
+from cbsim.cli.completion import dialects, names
+from cbsim.cli.live import arriving
+from cbsim.cli.options import bind_option
 from cbsim.cli.pipe import let_go
 from cbsim.cli.progress import reading
 from cbsim.errors import InputError
@@ -24,8 +25,9 @@ __all__ = ["command"]
 
 @click.command("validate", short_help="Check messages against the schemas and rules.")
 @click.argument("paths", nargs=-1, metavar="[FILE|FOLDER|-]...")
-@click.option("--as", "name", metavar="NAME", help="What bare messages are.")
-@click.option("--dialect", default="observed", show_default=True, help="documented or observed.")
+@click.option("--as", "name", metavar="NAME", shell_complete=names, help="What bare messages are.")
+@click.option("--dialect", default="observed", show_default=True, shell_complete=dialects,
+              help="documented or observed.")  # fmt: skip
 @click.option("--semantic/--no-semantic", default=True, show_default=True,
               help="Also what values must mean together.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
@@ -39,10 +41,7 @@ def command(
     dialect: str,
     semantic: bool,
     form: str,
-    broker: str | None,
-    ca_file: str | None,
-    client_cert: str | None,
-    client_key: str | None,
+    broker: BrokerChoice,
     keys: tuple[str, ...],
     count: int | None,
     idle: float | None,
@@ -57,11 +56,12 @@ def command(
     """
     validation = Validation(Dialect.parse(dialect), semantic=semantic, name=name)
     if paths:
+        broker.refuse("files: what is on the bus is validated without any")
         source = reading([file for path in paths for file in files(path)], records)
     else:
-        if not broker:
+        if not broker.broker:
             raise InputError("nothing to validate: expected files, or --broker URL")
-        source = _live(broker, tls_of(ca_file, client_cert, client_key), keys, count, idle)
+        source = _live(broker, keys, count, idle)
     handle = handler(form, sys.stdout)
     for record in source:
         for finding in validation.check(record):
@@ -86,15 +86,10 @@ def _for_a_reader() -> Iterator[None]:
 
 
 def _live(
-    url: str, tls: Tls, keys: tuple[str, ...], count: int | None, idle: float | None
+    broker: BrokerChoice, keys: tuple[str, ...], count: int | None, idle: float | None
 ) -> Iterator[Record]:
-    number = 0
     try:
-        for message in subscribe(url, keys, tls, idle=idle):
-            if message is None:
-                click.echo(f"subscribed to {redacted(url)}", err=True)
-                continue
-            number += 1
+        for number, message in enumerate(arriving(broker, keys, idle=idle), 1):
             yield Record("bus", number, message=message)
             if number == count:
                 return

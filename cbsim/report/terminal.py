@@ -74,12 +74,16 @@ class Console:
         if report.interrupted:
             text += "; interrupted"
         self._console.print(text, soft_wrap=True)
-        if report.behind > _LATE or report.lag > 1.0:
-            self._console.print(
-                f"could not keep up: {report.behind:.1f} s behind schedule at the end, "
-                f"{report.lag:.1f} s at worst",
-                soft_wrap=True,
-            )
+
+    @staticmethod
+    def late(report: Report) -> str | None:
+        """A sentence on a run that did not keep up with its schedule."""
+        if report.behind <= _LATE and report.lag <= 1.0:
+            return None
+        return (
+            f"could not keep up: {report.behind:.1f} s behind schedule at the end, "
+            f"{report.lag:.1f} s at worst"
+        )
 
     def failed(
         self, sent: int, confirmed: int, seconds: float | None = None, republished: int = 0

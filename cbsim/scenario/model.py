@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,7 +26,7 @@ from cbsim.catalog import (
     lookup,
     parse_broadcast,
 )
-from cbsim.errors import CbsimError
+from cbsim.errors import CbsimError, ScenarioError
 from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, FAMILIES, KINDS
 
@@ -52,6 +52,9 @@ Seconds = Annotated[float, BeforeValidator(_of(rates.parse_duration)), WithJsonS
     _NUMBER_OR_TEXT | {"examples": ["30s", "500ms", "5m"]})]  # fmt: skip
 Version = Annotated[ServerVersion, BeforeValidator(_of(lambda it: ServerVersion.parse(str(it)))),
                     WithJsonSchema({"enum": [*map(str, ServerVersion)]})]  # fmt: skip
+
+
+Raw = Literal["single", "bundles", "both"]
 
 
 def _broadcast(text: str) -> str:
@@ -81,7 +84,7 @@ class ServerModel(_Part):
     broadcast: Annotated[str, AfterValidator(_of(_broadcast))] = Field(
         "*", description="DatastoreBroadcastEventTypes: `*`, or a list such as `process,netconn`"
     )
-    raw: Literal["single", "bundles", "both"] = Field(
+    raw: Raw = Field(
         "single", description="raw events one by one, as bundles of a sensor's upload, or both"
     )
     bundle: int = Field(200, ge=1, description="raw events in a bundle")
@@ -311,6 +314,14 @@ class Phase(_Part):
         assert isinstance(self.rate, float | int)
         return self.rate
 
+    @property
+    def length(self) -> float:
+        """Seconds by that clock, about; of a count alone, as long as that takes in the long run."""
+        ends = [] if self.duration is None else [self.duration]
+        if self.count is not None:
+            ends.append(self.count / self.usual)
+        return min(ends)
+
     @field_validator("mix")
     @classmethod
     def _names(cls, mix: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
@@ -371,6 +382,24 @@ class Scenario(_Part):
         return self.model_copy(
             update={"phases": tuple(phase.model_copy(update=change) for phase, change in phases)}
         )
+
+    def with_raw(self, raw: str) -> Scenario:
+        """With raw events `single`, in `bundles`, or `both`; raises ScenarioError."""
+        if raw not in get_args(Raw):
+            raise ScenarioError(f"raw {raw!r}: expected {', '.join(get_args(Raw))}")
+        server = self.server.model_copy(update={"raw": raw})
+        return self.model_copy(update={"server": server})
+
+    @property
+    def unreached(self) -> list[str]:
+        """A sentence for each injection that comes after the end of its phase."""
+        return [
+            f"phase {phase.name!r}: the injection at {injection.at:g} s never happens, since the "
+            f"phase ends at {phase.length:g} s"
+            for phase in self.phases
+            for injection in phase.inject
+            if injection.at >= phase.length
+        ]
 
     def up_to(self, count: int) -> Scenario:
         """The scenario until it has sent that many messages: its last phase goes on for them."""

@@ -12,10 +12,14 @@ from cbsim.errors import ScenarioError
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.schedule import schedules
 from cbsim.scenario.shard import SHARDS, dealt
-from cbsim.scenario.stream import Batch, Setting, Stream
+from cbsim.scenario.stream import Batch, Setting, Stream, estate_of, published_by
 from cbsim.wire.message import Message
 
 __all__ = ["Portion", "check", "merged"]
+
+
+_FEW = 10_000
+"""Sensors of an estate that is made at once; of a larger one, there are enough of any kind."""
 
 
 class Portion:
@@ -56,8 +60,10 @@ class Portion:
 
 
 def check(scenario: Scenario, workers: int) -> None:
-    """Raises ScenarioError for more workers than any estate of that size can have."""
+    """Raises ScenarioError for more workers than the scenario's estate can have."""
     most = min(SHARDS, scenario.estate.sensors)
+    if scenario.estate.sensors <= _FEW:
+        most = len(dealt(estate_of(scenario), published_by(scenario)))
     if workers > most:
         raise _too_many(workers, most)
 

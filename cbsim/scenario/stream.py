@@ -23,7 +23,16 @@ from cbsim.world.estate import Estate, EstateSize
 from cbsim.world.server import Latency, Server
 from cbsim.world.world import World
 
-__all__ = ["FIXED_START", "Batch", "Setting", "Stream", "Timed", "messages"]
+__all__ = [
+    "FIXED_START",
+    "Batch",
+    "Setting",
+    "Stream",
+    "Timed",
+    "estate_of",
+    "messages",
+    "published_by",
+]
 
 FIXED_START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the clock inside messages starts if the sink is no broker."""
@@ -67,24 +76,35 @@ class Setting:
             wanted.version, wanted.dialect, wanted.name, Latency(**wanted.latency.model_dump()),
             wanted.watchlist_ids,
         )  # fmt: skip
-        self.estate = Estate(
-            EstateSize(
-                sensors=scenario.estate.sensors,
-                binaries=scenario.estate.binaries,
-                groups=scenario.estate.groups,
-                os_mix=scenario.estate.os.model_dump(),
-                spread=scenario.estate.spread,
-            ),
-            scenario.seed,
-        )
-        self.shares = [
-            weights(phase.mix, wanted.version, wanted.broadcast) if phase.source == "world" else {}
-            for phase in scenario.phases
-        ]
+        self.estate = estate_of(scenario)
+        self.shares = [_shares(phase, scenario) for phase in scenario.phases]
         """For each phase, the weights of the names that the world makes."""
         self.corpora = corpora_of(scenario)
-        self.published = frozenset(name for share in self.shares for name in share)
+        self.published = published_by(scenario)
         _check(scenario, self.estate)
+
+
+def estate_of(scenario: Scenario) -> Estate:
+    """The endpoints of a scenario and what is on them."""
+    wanted = scenario.estate
+    size = EstateSize(
+        sensors=wanted.sensors,
+        binaries=wanted.binaries,
+        groups=wanted.groups,
+        os_mix=wanted.os.model_dump(),
+        spread=wanted.spread,
+    )
+    return Estate(size, scenario.seed)
+
+
+def published_by(scenario: Scenario) -> frozenset[str]:
+    """The names that the world of a scenario makes; raises ScenarioError for what is not sent."""
+    return frozenset(name for phase in scenario.phases for name in _shares(phase, scenario))
+
+
+def _shares(phase: Phase, scenario: Scenario) -> dict[str, float]:
+    server = scenario.server
+    return weights(phase.mix, server.version, server.broadcast) if phase.source == "world" else {}
 
 
 class Stream:

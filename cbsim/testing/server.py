@@ -163,8 +163,12 @@ class CbServer:
         rate: float | str | None = None,
         count: int | None = None,
         seed: int | None = None,
+        raw: str | None = None,
     ) -> Report:
         """Run a scenario, by name or path, at another rate (a number a second, `500/s`, `max`).
+
+        `raw` says how raw events go: `single`, on the exchange of events, as `bundles`, on that of
+        raw data, or `both`.
 
         What the server simulates is the scenario's affair, except for what the fixture, its marker
         or the constructor named. The first run has the seed as it is, a later one another that is
@@ -178,6 +182,8 @@ class CbServer:
         wanted = load(scenario)
         if rate is not None:
             wanted = wanted.at_rate(rate)
+        if raw is not None:
+            wanted = wanted.with_raw(raw)
         if count is not None:
             wanted = wanted.up_to(count)
         self._runs += 1

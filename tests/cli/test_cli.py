@@ -15,11 +15,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import find
 from pika.adapters.blocking_connection import BlockingChannel as Channel
 
+from cbsim import strategies as cb
 from cbsim.bus.connection import connect
+from cbsim.bus.provider import provide
+from cbsim.testing import CbServer
 from tests.support.arrival import drain
 from tests.support.command import CBSIM, cbsim
+from tests.support.port import free_port
 
 
 def test_outbreak_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -200,6 +205,10 @@ def test_a_replay_on_a_full_disk_says_what_it_did(recorded: Path) -> None:
     assert " sent, " in done.stderr
 
 
+NULL = ["run", "quickstart", "--sink", "null"]
+AWAY = "amqp://cb:hidden@127.0.0.1:1/"
+
+
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
@@ -214,20 +223,146 @@ def test_a_replay_on_a_full_disk_says_what_it_did(recorded: Path) -> None:
         (["run", "quickstart", "--sink", "ndjson:/no/such/folder/a"], "cannot write"),
         (["subscribe"], "no broker: give --broker URL or set CBSIM_BROKER_URL"),
         (["subscribe", "--broker", "embedded"], "nobody else could use a broker that ends with"),
-        (["run", "quickstart", "--broker", "amqp://cb:hidden@127.0.0.1:1/"], "nothing listens"),
+        (["run", "quickstart", "--broker", AWAY], "nothing listens"),
         (["generate", "watchlist.hit.proces"], "did you mean watchlist.hit.process"),
         (["replay", "/no/such/file", "--sink", "null"], "there is no recording"),
         (["replay", ".", "--sink", "null", "--speed", "-1x"], "speed '-1x': expected"),
+        (["run", "quickstart", "--broker", "http://x"], "expected amqp://user:password@host"),
+        (["run", "quickstart", "--broker", "embeded"], "broker 'embeded': expected embedded, "),
+        (
+            ["run", "quickstart", "--broker", "amqp://"],
+            "broker URL 'amqp://': expected amqp://user",
+        ),
+        (
+            [*NULL, "--workers", "8"],
+            "8 workers: expected at most 7",
+        ),
+        (
+            [*NULL, "--workers", "9"],
+            "9 workers: expected at most 7",
+        ),
+        ([*NULL, "--raw", "twice"], "raw 'twice': expected single"),
+        (
+            ["run", "quickstart", "--broker", "embedded", "--ca-file", "f"],
+            "--ca-file with broker em",
+        ),
+        (["tap", "--out", "o", "--broker", AWAY, "--ca-file", "f"], "expected one that speaks"),
+        (
+            [*NULL, "--broker", "embedded"],
+            "--broker with --sink null",
+        ),
+        ([*NULL, "--passive"], "--passive with --sink null"),
+        (["run", "quickstart", "--client-key", "k"], "its certificate is missing, --client-cert"),
+        (["replay", "/bin/sh", "--sink", "null"], "/bin/sh:1: no JSON"),
+        (["subscribe", "--broker", AWAY], "nothing listens"),
+        (
+            ["subscribe", "--broker", AWAY, "--bind", "/x"],
+            "binding '/x'",
+        ),
+        (["tap", "--out", "-", "--broker", AWAY], "nothing listens"),
+        (
+            ["serve", "--port", "5109", "--broker", AWAY],
+            "--port with broker amqp:",
+        ),
+        (["serve", "none", "--rate", "5/s"], "--rate with scenario none"),
+        (["validate", "x", "--broker", AWAY], "--broker with files"),
     ],
 )
 def test_bad_input_gets_one_sentence(args: list[str], expected: str) -> None:
     done = cbsim(*args, env={"PATH": "/usr/bin:/bin"})
-    # Wrong usage, but for a broker that is not there.
-    assert done.returncode == (1 if "nothing listens" in expected else 2)
+    assert done.returncode == 2
     assert expected in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert "hidden" not in done.stderr
+
+
+def test_a_folder_without_captures_is_none(tmp_path: Path) -> None:
+    done = cbsim("replay", str(tmp_path), "--sink", "null")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"cbsim: {tmp_path}: expected folders named by routing key with .json, .bin or .zip\n"
+    )
+
+
+def test_what_is_taken_from_the_environment_is_said() -> None:
+    done = cbsim("run", "quickstart", env={"PATH": "/usr/bin:/bin", "CBSIM_BROKER_URL": AWAY})
+    said, error = done.stderr.splitlines()
+    assert (done.returncode, said) == (
+        2, "broker of CBSIM_BROKER_URL: amqp://cb@127.0.0.1:1/")  # fmt: skip
+    assert error.endswith("nothing listens there (connection refused)")
+    # Contradictory, and nobody else's port.
+    done = cbsim("serve", "--port", "5109", env={"PATH": "/usr/bin:/bin", "CBSIM_BROKER_URL": AWAY})
+    assert done.returncode == 2
+    assert done.stderr.startswith("cbsim: --port with broker amqp://cb@127.0.0.1:1/: ")
+
+
+def test_a_broker_that_comes_late_is_waited_for() -> None:
+    port = free_port()
+    url = f"amqp://cb:s3cret@127.0.0.1:{port}/%2F"
+    waiting = ["--wait-for-broker", "60s", "--broker", url, "--count", "20", "--rate", "max"]
+    run = subprocess.Popen(
+        [*CBSIM, "run", "quickstart", *waiting], stderr=subprocess.PIPE, text=True
+    )
+    with provide(f"embedded://cb:s3cret@:{port}"):
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == 0, said
+    assert "20 sent, 20 confirmed" in said
+    done = cbsim("run", "quickstart", "--broker", url, "--wait-for-broker", "300ms")
+    assert (done.returncode, "nothing listens there" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_nothing_ends_in_silence(strict: bool, tmp_path: Path) -> None:
+    empty, late = tmp_path / "empty", tmp_path / "late.yaml"
+    empty.touch()
+    late.write_text(
+        "phases:\n  - {name: short, duration: 1s, rate: 50/s, "
+        "inject: [{at: 2s, spread: {sensors: 3}}]}"
+    )
+    more = ["--strict"] if strict else []
+    replayed = cbsim("replay", str(empty), "--sink", "null", *more)
+    run = cbsim("run", str(late), "--sink", "null", *more)
+    with provide("embedded") as at:
+        seen = cbsim("subscribe", "--broker", at.url, "--idle", "0.2", "--bind", "alert.#", *more)
+        tapped = cbsim("tap", "--broker", at.url, "--idle", "0.2", "--out", "-", *more)
+    for done, said in (
+        (replayed, f"{empty} holds no message: nothing was published"),
+        (run, "phase 'short': the injection at 2 s never happens, since the phase ends at 1 s"),
+        (seen, "nothing came on alert.#: is anything published there?"),
+        (tapped, "nothing came on #: is anything published there?"),
+    ):
+        assert done.returncode == strict
+        wanted = f"cbsim: {said} (--strict)" if strict else said
+        assert wanted in done.stderr.splitlines()
+
+
+def test_a_run_that_cannot_keep_up_is_no_success_where_it_is_strict() -> None:
+    words = ["run", "quickstart", "--sink", "null", "--rate", "1000000/s", "--duration", "200ms"]
+    done = cbsim(*words)
+    assert (done.returncode, "could not keep up: " in done.stderr) == (0, True)
+    assert cbsim(*words, "--strict").returncode == 1
+
+
+def test_a_key_that_no_server_publishes_is_shown() -> None:
+    odd = find(cb.odd("unknown-routing-key", name="feed.synchronized"), lambda _: True)
+    with CbServer("embedded") as server:
+        words = [*CBSIM, "subscribe", "--broker", server.url, "--count", "1"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("subscribed")
+            server.publish(odd)
+            out, said = process.communicate(timeout=30)
+    assert (process.returncode, out.split()[0]) == (0, odd.message.routing_key)
+    assert said == "1 messages of 1 kinds, 0 broken\n"
+
+
+def test_a_file_that_cannot_be_written_is_no_beginning() -> None:
+    with provide("embedded") as at:
+        done = cbsim("tap", "--broker", at.url, "--out", "/nope/t")
+    assert done.returncode == 2
+    assert done.stderr == "cbsim: cannot write /nope/t: No such file or directory\n"
 
 
 def test_a_misspelt_key_is_named_with_its_line(tmp_path: Path) -> None:

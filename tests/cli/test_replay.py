@@ -137,7 +137,7 @@ def test_each_line_of_a_tap_is_there_at_once(broker: str, tmp_path: Path) -> Non
     out, exchange = tmp_path / "tap.ndjson", "api.events"
     out.write_bytes(b"precious")
     away = cbsim("tap", "--broker", f"amqp://127.0.0.1:{free_port()}", "--out", out)
-    assert away.returncode == 1
+    assert away.returncode == 2
     assert out.read_bytes() == b"precious", "untouched by a broker that is away"
     key = f"test.{uuid.uuid4()}"
     tap = subprocess.Popen(
@@ -210,7 +210,7 @@ def test_no_ledger_is_left_of_what_never_began(run: Path, tmp_path: Path, words:
     words = [word.format(run) for word in words]
     unreachable = f"amqp://127.0.0.1:{free_port()}"
     done = cbsim(*words, "--broker", unreachable, "--ledger", ledger)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert b"nothing listens there" in done.stderr
     assert not [*tmp_path.iterdir()]
     done = cbsim(*words, "--sink", "null", "--ledger", tmp_path / "none" / "ledger")

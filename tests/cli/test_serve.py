@@ -138,12 +138,12 @@ def test_a_certificate_that_consumers_must_refuse_is_served_all_the_same(pem: Pa
     ("options", "code", "expected"),
     [
         (["--tls-key", "key"], 2, "--tls-key: its certificate is missing, --tls-cert"),
-        (["--tls-cert", "none"], 1, "TLS file {}/none: No such file or directory"),
-        (["--tls-cert", "cert", "--tls-key", "none"], 1, "TLS file {}/none: No such file"),
-        (["--tls-cert", "cert"], 1, "TLS files {}/cert: expected a certificate and its key"),
-        (["--tls-cert", "cert", "--tls-key", "secret"], 1, "both PEM, the key without passphrase"),
-        (["--tls-cert", "ca", "--tls-key", "key"], 1, "the key is not that of the certificate"),
-        (["--tls-cert", "both", "--broker", "local"], 1, "only the embedded one takes a certifi"),
+        (["--tls-cert", "none"], 2, "TLS file {}/none: No such file or directory"),
+        (["--tls-cert", "cert", "--tls-key", "none"], 2, "TLS file {}/none: No such file"),
+        (["--tls-cert", "cert"], 2, "TLS files {}/cert: expected a certificate and its key"),
+        (["--tls-cert", "cert", "--tls-key", "secret"], 2, "both PEM, the key without passphrase"),
+        (["--tls-cert", "ca", "--tls-key", "key"], 2, "the key is not that of the certificate"),
+        (["--tls-cert", "both", "--broker", "local"], 2, "only the embedded one takes a certifi"),
     ],
 )
 def test_a_certificate_that_cannot_be_served(
@@ -231,7 +231,7 @@ def test_every_fault_has_a_command() -> None:
 def test_a_fault_that_cannot_be(served: Served, args: list[str], expected: str) -> None:
     port = urlsplit(served.lines["broker"]).port
     done = cbsim("fault", *(one.format(broker=port, endpoint=served.endpoint) for one in args))
-    assert done.returncode == (2 if "expected http" in expected else 1)
+    assert done.returncode == (2 if "expected " in expected else 1)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -280,7 +280,7 @@ def test_ports_that_are_taken() -> None:
         port = str(taken.getsockname()[1])
         for args in (["--port", port], ["--port", "0", "--health-port", port]):
             done = cbsim("serve", *args, CBSIM_BROKER_URL="")
-            assert done.returncode == 1
+            assert done.returncode == 2
             assert f"127.0.0.1:{port}" in done.stderr
             assert "address already in use" in done.stderr.lower()
             assert len(done.stderr.splitlines()) == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["CBSIM", "cbsim", "piped"]
 
-CBSIM = [sys.executable, "-c", "from cbsim.cli import main; main()"]
+CBSIM = [sys.executable, "-m", "cbsim"]
 
 
 def cbsim(*words: str, timeout: float = 120, **settings: Any) -> subprocess.CompletedProcess[str]:
