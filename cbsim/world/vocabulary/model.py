@@ -167,5 +167,5 @@ class Watchlist:
     """In the server's own syntax."""
     matches: str
     """What must have happened: `start`, `binary`, `unsigned`, `executable`, `library`, or
-    `filemod:`, `regmod:`, `cmdline:`, `path:` with a part of it, `netconn:` with a port,
-    `childproc:` with a file name."""
+    `filemod:`, `regmod:`, `cmdline:`, `path:` with a part of it in any case, `netconn:` with a
+    port, `childproc:` with a file name."""
