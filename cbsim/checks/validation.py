@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from cbsim.wire.event import as_dict, decode
 from cbsim.wire.message import PROTOBUF_TYPE
 from cbsim.wire.reading import read
 
-__all__ = ["FORWARDED", "Finding", "Group", "Tally", "Validation"]
+__all__ = ["Finding", "Group", "Tally", "Validation", "forwarded"]
 
-FORWARDED = frozenset({"cb_server", "type"})
-"""What a forwarder adds to all that it writes, and no server says."""
+_FORWARDED = ("type", "cb_server", "computer_name", "process_guid", "timestamp")
+"""What the common forwarder writes, and a message of the bus does not have."""
 _AROUND = frozenset({"header", "strings", "env"})
 """What a raw event has around what it carries."""
 _GROUPS = 10_000
@@ -127,8 +127,8 @@ class Validation:
     def _one(
         self, record: Record, part: str, name: str, fields: dict[str, Any]
     ) -> Iterator[Finding]:
-        if fields.keys() >= FORWARDED:
-            yield self._forwarded(record, part, name)
+        if forwarded(fields):
+            yield self._forwarded(record, part, name, fields)
             return
         if not name:
             carried = ", ".join(sorted(fields.keys() - _AROUND)) or "nothing"
@@ -154,10 +154,11 @@ class Validation:
         return Finding(record, part, "", Problem("", "unknown-kind", why, "a kind that is known",
                                                  "wire: Routing keys", warning=True))  # fmt: skip
 
-    def _forwarded(self, record: Record, part: str, name: str) -> Finding:
+    def _forwarded(self, record: Record, part: str, name: str, fields: dict[str, Any]) -> Finding:
         self.tally.messages += 1
         self.tally.invalid += 1
-        said = f"a forwarder's line ({', '.join(sorted(FORWARDED))})"
+        told = [field for field in _FORWARDED if field in fields]
+        said = f"a forwarder's line (it has {', '.join(told)})"
         return Finding(record, part, name, Problem("", "forwarder-line", said,
                        "a message of the bus", "wire: What forwarders write"))  # fmt: skip
 
@@ -198,6 +199,14 @@ class Validation:
                 raise CatalogError("no notification has these fields; --as NAME says what it is")
             self._closest[shape] = ranked[0]
         return self._closest[shape]
+
+
+def forwarded(fields: Mapping[str, Any]) -> bool:
+    """Whether these are the fields of a forwarder's line, which no message of the bus has."""
+    ours = "event_timestamp" in fields or "header" in fields
+    return isinstance(fields.get("type"), str) and (
+        "cb_server" in fields or ("timestamp" in fields and not ours)
+    )
 
 
 def _carried(event: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ class Changes:
             scenario = scenario.up_to(self.count)
         seed = scenario.seed if self.seed is None else self.seed
         server = scenario.server.model_copy(update=self._of_server())
+        server.check()
         return scenario.model_copy(update={"seed": seed, "server": server})
 
     def refuse(self, why: str) -> None:

@@ -97,11 +97,17 @@ class ServerModel(_Part):
     )
 
     @model_validator(mode="after")
-    def _bundled(self) -> ServerModel:
-        if self.raw != "single" and not self.version.bundles:
-            raise ValueError(f"raw: {self.raw}: servers publish bundles from 5.2 on, "
-                             f"not {self.version}")  # fmt: skip
+    def _able(self) -> ServerModel:
+        _of(ServerModel.check)(self)
         return self
+
+    def check(self) -> None:
+        """Raise ScenarioError when servers of that version cannot do that."""
+        if self.raw != "single" and not self.version.bundles:
+            raise ScenarioError(
+                f"raw: {self.raw}: servers publish bundles from {ServerVersion.V5_2} on, and this "
+                f"one is {self.version}"
+            )
 
 
 class BusModel(_Part):

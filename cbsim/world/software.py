@@ -21,7 +21,11 @@ _APPLE = "Developer ID Certification Authority"
 _AUTHORITIES = ("VeriSign Class 3 Code Signing 2010 CA", "Thawte Code Signing CA - G2",
                 "DigiCert SHA2 Assured ID Code Signing CA", "GlobalSign CodeSigning CA - G2",
                 "COMODO RSA Code Signing CA")  # fmt: skip
-_SIGNED: Sequence[float] = (90, 6, 1, 1, 2, 1, 1, 0.5)
+_SIGNED: Sequence[float] = (9, 1, 0, 0, 0, 0, 0, 0)
+_SELDOM = tuple(result for result in DIGSIG_RESULTS if result not in ("Signed", "Unsigned"))
+_ROUND, _APART = 83, 13
+"""Of so many new binaries in a row one has each of these results. It is a prime, or the shards of a
+run, which number theirs in steps, would not meet them all."""
 _UNSIGNED: Sequence[float] = (0, 1, 0, 0, 0, 0, 0, 0)
 
 
@@ -124,7 +128,9 @@ class Software:
         digested = self._digests[os].copy()
         digested.update(b"%d" % number)
         digest = digested.digest()
-        product = self._third_party(os, digest[48] % _PRODUCTS)
+        seldom, others = divmod(number % _ROUND, _APART)
+        usual = others or seldom >= len(_SELDOM)
+        product = self._third_party(os, digest[48] % _PRODUCTS if usual else _PRODUCTS + seldom)
         size, name = self._sizes[digest[50] << 2 | digest[51] & 3], f"{number}{product.extension}"
         return Binary(digest, product.folder + name, product.stem + name, product, size)
 
@@ -163,6 +169,8 @@ class Software:
             "osx": f"/library/{maker}/lib{word}.",
         }[os]
         odds = _UNSIGNED if os == "linux" else _SIGNED
+        if number >= _PRODUCTS and os != "linux":
+            odds = [result == _SELDOM[number - _PRODUCTS] for result in DIGSIG_RESULTS]
         name, executable = f"{maker.title()} {word.title()}", rng.random() < 0.2
         return _product(rng, odds, os, company, name, folder, executable=executable)
 
