@@ -242,6 +242,7 @@ AWAY = "amqp://cb:hidden@127.0.0.1:1/"
             "9 workers: expected at most 7",
         ),
         ([*NULL, "--raw", "twice"], "raw 'twice': expected single"),
+        ([*NULL, "--raw", "bundles", "--server", "4.2"], "servers publish bundles from 5.2 on"),
         (
             ["run", "quickstart", "--broker", "embedded", "--ca-file", "f"],
             "--ca-file with broker em",
@@ -412,3 +413,16 @@ def test_events_shows_the_catalog() -> None:
     fields = cbsim("events", "binarystore.file.added").stdout
     assert "compressed_size" in fields
     assert "header.timestamp" in cbsim("events", "ingress.event.filemod").stdout
+
+
+def test_events_say_where_fields_are_known_from() -> None:
+    wide = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+    fields = cbsim("events", "watchlist.hit.binary", env=wide).stdout
+    assert "table, example, capture" in fields
+    assert "published sample" in fields
+    guessed = cbsim("events", "events.partition.created", env=wide).stdout
+    assert "guess" in guessed
+    assert "any object is valid" in guessed
+    assert "sha256" not in cbsim("events", "binarystore.file.added", "--server", "5.2").stdout
+    assert "contradicts itself" in cbsim("events", "feed.query.hit.process", env=wide).stdout
+    assert "body guessed" in cbsim("events", env=wide).stdout
