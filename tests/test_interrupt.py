@@ -17,7 +17,7 @@ from cbsim.bus.connection import connect
 from cbsim.bus.link import Link
 from cbsim.bus.publisher import Publisher, Topology, declare
 from cbsim.checks import Ledger
-from cbsim.checks.ledger import LedgerSink
+from cbsim.checks.ledger_sink import LedgerSink
 from cbsim.interrupt import heed, note, taken, whole
 from cbsim.scenario.loader import parse
 from cbsim.scenario.runner import run
@@ -153,7 +153,7 @@ def test_counts_ledger_and_queue_agree(
 def check_ledger(path: Path, sent: int) -> None:
     with Ledger.open(path) as ledger:
         query = ledger.database.execute
-        assert query("select count(*) from entry").fetchone() == (sent,)
+        assert query("select count(*) from message").fetchone() == (sent,)
         assert query("select sum(last - first + 1) from confirm").fetchone() == (sent,)
 
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
+from itertools import islice
 
+import numpy as np
 import orjson
 
+from cbsim.checks.columns import read_entries, read_items
+from cbsim.checks.course import Stretch, course_of
+from cbsim.checks.detail import Details
+from cbsim.checks.forwarded import Forwarded
+from cbsim.checks.layout import Layout, Mismatch, Pair, shown_time
 from cbsim.checks.ledger import Ledger
-from cbsim.checks.matching import Matching, Missing, Stray
-from cbsim.checks.outage import Outage, outages
-from cbsim.checks.output import layout_of
+from cbsim.checks.mapped import Mapped
+from cbsim.checks.matching import Matching
+from cbsim.checks.moment import NEVER
+from cbsim.checks.order import disordered
+from cbsim.checks.outage import Outage, at_risk, outages
+from cbsim.checks.pairing import Missing, Stray, pairs_of
 from cbsim.checks.record import Record
+from cbsim.checks.source import Source, held
+from cbsim.checks.visible import Visible
+from cbsim.checks.whole import Bodies, Contents
+from cbsim.errors import InputError
 from cbsim.wire.binding import ALL, Bindings
 
-__all__ = ["Comparison", "Counts", "Difference", "compare"]
+__all__ = ["PRESETS", "Comparison", "Counts", "Difference", "Match", "compare", "match"]
 
+PRESETS = ("forwarder",)
+"""The names of the presets."""
 _PAIRED = 100_000
 """How many missing messages and stray items are looked at one by one; more are only counted."""
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+_ALIKE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +52,30 @@ class Difference:
     """Which document or event of it, from 0, where these come one by one."""
     where: str | None
     """File and line in the output; None when it is lost."""
-    identity: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, object] = field(default_factory=dict)
     fault: str | None = None
+    mismatches: tuple[Mismatch, ...] = ()
+    """Where a corrupted item differs from its message."""
+    alike: tuple[int, ...] = ()
+    """Messages that look the same in this output, this one among them: which of them it is, nobody
+    can tell."""
 
     def __str__(self) -> str:
         words = [self.kind, self.name or "something"]
-        if self.sequence is not None:
+        if self.alike:
+            shown = ", ".join(map(str, self.alike[:_ALIKE]))
+            more = ", ..." if len(self.alike) > _ALIKE else ""
+            words.append(f"one of the indistinguishable messages {shown}{more}")
+        elif self.sequence is not None:
             words.append(f"message {self.sequence}")
         if self.part is not None:
             words.append(f"part {self.part + 1}")
         if self.where is not None:
             words.append(f"at {self.where}")
-        shown = {key: it for key, it in self.identity.items() if key != "parts"}
-        text = " ".join(words) + (f": {self.fault}" if self.fault else "")
-        return text + (f" {orjson.dumps(shown).decode()}" if shown else "")
+        text = " ".join(words)
+        said = [*([self.fault] if self.fault else ()), *map(str, self.mismatches)]
+        text += f": {'; '.join(said)}" if said else ""
+        return text + (f" {orjson.dumps(self.identity).decode()}" if self.identity else "")
 
 
 @dataclass(slots=True)
@@ -85,6 +109,12 @@ class Comparison:
     """For a sensor, how many items came after a later message of that sensor."""
     latency: dict[str, float] = field(default_factory=dict)
     """Seconds from published to received: `p50`, `p90`, `p99`, `max`; empty without times."""
+    precision: dict[str, str] = field(default_factory=dict)
+    """How exactly times are in the output, by what they are the times of."""
+    uncompared: dict[str, list[str]] = field(default_factory=dict)
+    """For a name, what was mapped and is in its messages, but in no item: it proves nothing."""
+    course: list[Stretch] = field(default_factory=list)
+    """How it went from the run's beginning to its end."""
 
     def total(self, kind: str) -> int:
         """A count of all names together, such as `lost`."""
@@ -132,44 +162,105 @@ class Comparison:
         return tuple(one for one in self.differences if one.kind == kind)
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A ledger and an output, matched."""
+
+    ledger: Ledger
+    sources: Sequence[Source]
+    layout: Layout
+    matching: Matching
+
+
 def compare(
     ledger: Ledger,
-    output: Iterable[Record],
+    output: Iterable[Record] | Sequence[Source],
     *,
     preset: str | None = None,
     places: Mapping[str, str] | None = None,
+    one_per: str | None = None,
     bound: str | Iterable[str] | Bindings = ALL,
     limit: int = 1000,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> Comparison:
     """Compare a ledger with the records of an output; raises CbsimError.
 
-    `preset` and `places` say how to read a foreign format (see `layout_of`); `bound` says
-    what the consumer bound, as `Bindings` reads it: of other messages none is expected.
-    `limit` is how many differences of a kind are kept; all are counted.
+    `preset` and `places` say how to read a foreign format, and `one_per` what a row of it stands
+    for (see `cbsim.checks.mapped`); without them messages are expected as they were: envelopes,
+    bodies, or JSON with the same content. `bound` says what the consumer bound, as `Bindings` reads
+    it: of other messages none is expected. `limit` is how many differences of a kind are kept; all
+    are counted. `advance` is told how many bytes of the output were read.
     """
+    found = match(ledger, output, preset=preset, places=places, one_per=one_per, bound=bound,
+                  advance=advance)  # fmt: skip
+    return outcome(found, limit)
+
+
+def match(
+    ledger: Ledger,
+    output: Iterable[Record] | Sequence[Source],
+    *,
+    preset: str | None = None,
+    places: Mapping[str, str] | None = None,
+    one_per: str | None = None,
+    bound: str | Iterable[str] | Bindings = ALL,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Match:
+    """The first half of `compare`."""
     bindings = bound if isinstance(bound, Bindings) else Bindings(bound)
-    records = iter(output)
-    first = next(records, None)
-    layout = layout_of(first or Record("", 0, fields={}), preset, places or {})
-    read = chain((first,), records) if first is not None else iter(())
-    items = (item for record in read for item in layout.read(record))
-    matching = Matching(ledger, layout, items, bindings)
-    layout.end()
+    sources = _sources(output)
+    first = [*islice((record for source in sources for record in source.records()), 2000)]
+    layout = _layout(first, preset, places or {}, one_per)
+    layout = layout.fitted(first, islice((message for batch in ledger.batches()
+                                          for message in batch.messages), 20_000))  # fmt: skip
+    entries = read_entries(ledger, layout, bindings)
+    items = read_items(sources, layout, advance)
+    layout.finish(items.tally)
+    return Match(ledger, sources, layout, Matching(ledger, layout, entries, items))
+
+
+def outcome(found: Match, limit: int) -> Comparison:
+    """The second half of `compare`: what came of a match."""
+    matching = found.matching
     result = _Settling(limit)
-    for name, count in matching.sent():
-        result.of(name).sent = count
-    for name, count in matching.received():
-        result.of(name).received = count
-    for name, count in matching.unmatchable():
-        result.of(name).unmatchable = count
-    result.settle(matching.missing(_PAIRED), matching.strays(_PAIRED))
-    result.add_more(matching)
+    everything = np.arange(len(matching.entries.keys))
+    for kind, places in (("sent", everything), ("received", np.flatnonzero(matching.came)),
+                         ("unmatchable", matching.unmatchable)):  # fmt: skip
+        for name, count in matching.counts(places):
+            setattr(result.of(name), kind, count)
+    result.settle(found)
     comparison = result.comparison
-    comparison.outages = outages(ledger.database)
-    comparison.disordered = matching.disordered()
-    latencies = matching.latencies([*_SHARES.values()])
-    comparison.latency = dict(zip(_SHARES, latencies, strict=False))
+    comparison.outages = outages(found.ledger.database)
+    comparison.disordered = disordered(found.ledger, matching)
+    published, seconds = matching.latencies()
+    if len(seconds):
+        shares = np.quantile(seconds, [*_SHARES.values()], method="higher")
+        comparison.latency = dict(zip(_SHARES, shares.tolist(), strict=True))
+    comparison.precision = {kind: str(clock) for kind, clock in matching.clocks.items()}
+    comparison.uncompared = {name: [*it] for name, it in found.layout.uncompared().items()}
+    comparison.course = course_of(matching, published, seconds)
     return comparison
+
+
+def _sources(output: Iterable[Record] | Sequence[Source]) -> Sequence[Source]:
+    if isinstance(output, list) and output and not isinstance(output[0], Record):
+        return output
+    return held(output)  # type: ignore[arg-type]
+
+
+def _layout(
+    first: Sequence[Record], preset: str | None, places: Mapping[str, str], one_per: str | None
+) -> Layout:
+    """The layout of an output that begins with these records; raises InputError."""
+    if places:
+        return Mapped(places, one_per or "event")
+    if one_per is not None:
+        raise InputError("--one-per: says what a row stands for in a format of your own, by --map")
+    if preset is not None:
+        if preset not in PRESETS:
+            raise InputError(f"unknown preset {preset!r}: expected {', '.join(PRESETS)}")
+        return Forwarded()
+    return Contents() if first and first[0].message is None else Bodies()
 
 
 class _Settling:
@@ -182,82 +273,74 @@ class _Settling:
     def of(self, name: str) -> Counts:
         return self.comparison.names.setdefault(name, Counts())
 
-    def settle(self, missing: list[Missing], strays: list[Stray]) -> None:
-        odd = [stray for stray in strays if stray.twin is None]
-        pairs = _paired(missing, odd, self.comparison.total("received"))
-        taken = {id(one) for one in pairs.values()}
-        for one in missing:
-            if id(one) in taken:
-                continue
-            if one.confirmed and one.at_risk:
-                self.comparison.perished += 1
-            elif one.confirmed:
-                self._note("lost", one.name, one.sequence, one.part, None, one.identity)
-            else:
-                self.comparison.unconfirmed += 1
-        for stray in strays:
-            name, match = stray.name or "", pairs.get(stray.position)
-            if stray.twin is not None:
-                self._note("duplicated", name, stray.twin, None, stray.place, stray.identity)
-            elif match is None:
-                self._note("unexpected", name, None, None, stray.place, stray.identity,
-                           stray.fault)  # fmt: skip
-            else:
-                self._note("corrupted", match.name, match.sequence, match.part, stray.place,
-                           match.identity, stray.fault)  # fmt: skip
+    def settle(self, found: Match) -> None:
+        matching, details = found.matching, Details(found.ledger, found.sources, found.layout,
+                                                    found.matching)  # fmt: skip
+        strays = matching.strays
+        again = matching.like[strays] >= 0
+        odd, doubled = strays[~again], strays[again]
+        looked = matching.missing[: _PAIRED if len(odd) else self._limit]
+        missing, stray = details.missing(looked), details.strays(odd[:_PAIRED])
+        pairs = pairs_of(missing, stray, int(matching.came.sum()), details.clock)
+        self._lose(matching, missing, {it.place for it in pairs.values()})
+        for name, count in matching.counts(matching.like[doubled]):
+            self.of(name).duplicated = count
+        for one in details.strays(doubled[: self._limit]):
+            self._double(matching, one)
+        for one in stray:
+            self._stray(found.layout, one, pairs.get(one.place))
+        if len(odd) > _PAIRED:
+            self.of("").unexpected += len(odd) - _PAIRED
 
-    def add_more(self, matching: Matching) -> None:
-        for name, confirmed, at_risk, count in matching.more_missing(_PAIRED):
-            if confirmed and at_risk:
-                self.comparison.perished += count
-            elif confirmed:
-                self.of(name).lost += count
-            else:
-                self.comparison.unconfirmed += count
-        for name, again, count in matching.more_strays(_PAIRED):
-            kind = "duplicated" if again else "unexpected"
-            setattr(self.of(name), kind, getattr(self.of(name), kind) + count)
+    def _lose(self, matching: Matching, missing: Sequence[Missing], taken: set[int]) -> None:
+        places = matching.missing
+        lost = places[~np.isin(places, np.array([*taken], np.int64))]
+        done = matching.confirmed(lost)
+        self.comparison.unconfirmed = int((~done).sum())
+        perished = done & at_risk(matching, lost)
+        self.comparison.perished = int(perished.sum())
+        done &= ~perished
+        for name, count in matching.counts(lost[done]):
+            self.of(name).lost = count
+        named = {*lost[done][: self._limit].tolist()}
+        alike = matching.alike(np.array([*named], np.int64))
+        self.comparison.differences += [
+            Difference("lost", it.name, it.sequence, it.part, None, _identity(it.visible),
+                       alike=tuple(alike.get(it.place, ())))
+            for it in missing if it.place in named
+        ]  # fmt: skip
 
-    def _note(
-        self, kind: str, name: str, sequence: int | None, part: int | None, where: str | None,
-        identity: Mapping[str, Any], fault: str | None = None,
-    ) -> None:  # fmt: skip
+    def _double(self, matching: Matching, stray: Stray) -> None:
+        twin = int(matching.like[stray.place])
+        sequence = int(matching.entries.sequences[twin])
+        name = matching.entries.known[int(matching.entries.names[twin])]
+        alike = matching.alike(np.array([twin])).get(twin, ())
+        self.comparison.differences.append(Difference(
+            "duplicated", name, sequence, None, stray.record.where, _identity(stray.visible),
+            alike=tuple(alike) if len({*alike}) > 1 else (),
+        ))  # fmt: skip
+
+    def _stray(self, layout: Layout, stray: Stray, match: Missing | None) -> None:
+        where, fault = stray.record.where, stray.fault
+        if match is None:
+            name = stray.visible.name
+            difference = Difference("unexpected", name, None, None, where,
+                                    _identity(stray.visible), fault)  # fmt: skip
+        else:
+            name = match.name
+            mismatches = layout.mismatches(
+                Pair(stray.record, stray.visible, match.message, match.visible)
+            )
+            difference = Difference(
+                "corrupted", name, match.sequence, match.part, where, _identity(match.visible),
+                fault, () if fault else tuple(mismatches),
+            )  # fmt: skip
         counts = self.of(name)
-        setattr(counts, kind, getattr(counts, kind) + 1)
-        if self.comparison.total(kind) <= self._limit:
-            difference = Difference(kind, name, sequence, part, where, identity, fault)
+        setattr(counts, difference.kind, getattr(counts, difference.kind) + 1)
+        if self.comparison.total(difference.kind) <= self._limit:
             self.comparison.differences.append(difference)
 
 
-def _paired(missing: list[Missing], strays: list[Stray], matched: int) -> dict[int, Missing]:
-    """The missing message that a stray item stands for: by its identity, or by its place.
-
-    By place means that it comes next of what is missing between the items around it, of which
-    `matched` are known.
-    """
-    pairs: dict[int, Missing] = {}
-    by_alias: dict[bytes, list[Missing]] = {}
-    for one in reversed(missing):
-        if one.alias is not None:
-            by_alias.setdefault(one.alias, []).append(one)
-    taken: set[int] = set()
-    for stray in strays:
-        same = by_alias.get(stray.alias or b"")
-        if same:
-            pairs[stray.position] = one = same.pop()
-            taken.add(id(one))
-    if matched + len(pairs) < len(strays) - len(pairs):
-        # Most of the output is of another run, or of none: place says nothing.
-        return pairs
-    free = [one for one in missing if id(one) not in taken]
-    sequences = [one.sequence for one in free]
-    at = 0
-    for stray in strays:
-        if stray.position in pairs:
-            continue
-        at = max(at, bisect_right(sequences, stray.before))
-        if at < len(free) and (stray.after is None or stray.after < stray.before
-                               or sequences[at] < stray.after):  # fmt: skip
-            pairs[stray.position] = free[at]
-            at += 1
-    return pairs
+def _identity(visible: Visible) -> dict[str, object]:
+    shown: dict[str, object] = {name: value for name, value in visible.values.items() if value}
+    return shown if visible.ticks == NEVER else shown | {"timestamp": shown_time(visible.ticks)}

@@ -1,12 +1,15 @@
 """The ledger: what a run sent, written down before it is sent, in an SQLite database.
 
-A row a message: sequence, route, digest of the body, identity, and when it was published. Confirms
-are rows of their own, a range each, and so is what was sent again, so that nothing is ever changed.
-When the broker was away is noted, too. Every batch is committed
-before its messages are handed over: after a crash the ledger knows all that can be on the bus.
-Several processes may write in one; a batch gets its sequence numbers as it is committed.
+A row a batch: when it was published, each message's route and size as JSON, and the bodies
+themselves, compressed together. Whatever a consumer may have kept of a message is read from its
+body when it is asked for, and costs a run nothing. Confirms are rows of their own, a range each,
+and so is what was sent again, so that nothing is ever changed. When the broker was away is noted,
+too. Every batch is committed before its messages are handed over: after a
+crash the ledger knows all that can be on the bus. Several processes may write in one; a batch gets
+its sequence numbers as it is committed.
 
-    sqlite3 run.ledger "select sequence, routing_key, identity from message limit 5"
+    sqlite3 run.ledger "select sequence, routing_key, size, confirmed from message limit 5"
+    cbsim ledger run.ledger | head -5
 """
 
 from __future__ import annotations
@@ -18,46 +21,68 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import orjson
+import zstandard
 
-from cbsim.bus.sink import Relay, Sink
 from cbsim.checks import outage
-from cbsim.checks.identity import identity_of
 from cbsim.errors import CbsimError, InputError
-from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
+from cbsim.wire.message import Message
 
-__all__ = ["Ledger", "LedgerSink", "content_digest", "digest"]
+__all__ = ["Batch", "Ledger", "Route"]
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = f"""
 pragma journal_mode = wal;
 pragma synchronous = normal;
 create table about (name text primary key, value text) without rowid;
-create table route (id integer primary key, exchange text not null, routing_key text not null);
-create table entry (
-    sequence integer primary key, route integer not null, digest blob not null, content blob,
-    sensor integer, identity text not null, published real not null, broken text
-);
+create table route (id integer primary key, exchange text not null, routing_key text not null,
+    content_type text not null);
+create table batch (first integer primary key, count integer not null, published real not null,
+    messages text not null, bodies blob not null);
+create table headers (sequence integer primary key, headers text not null);
+create table broken (sequence integer primary key, fault text not null);
 create table confirm (first integer not null, last integer not null, at real not null);
 {outage.SCHEMA}
 create view message as
-    select sequence, exchange, routing_key, hex(digest) as digest, sensor, identity,
+    select batch.first + each.key as sequence, exchange, routing_key, content_type,
+        json_extract(each.value, '$[1]') as size,
+        (select headers from headers where sequence = batch.first + each.key) as headers,
         strftime('%Y-%m-%d %H:%M:%f', published, 'unixepoch') as published,
         (select strftime('%Y-%m-%d %H:%M:%f', at, 'unixepoch') from confirm
-            where first <= sequence and sequence <= last) as confirmed,
-        (select count(*) from again where first <= sequence and sequence <= last) as again,
-        broken
-    from entry join route on route.id = entry.route;
+            where first <= batch.first + each.key and batch.first + each.key <= last) as confirmed,
+        (select count(*) from again
+            where first <= batch.first + each.key and batch.first + each.key <= last) as again,
+        (select fault from broken where sequence = batch.first + each.key) as broken
+    from batch, json_each(batch.messages) as each
+        join route on route.id = json_extract(each.value, '$[0]');
 pragma user_version = {_VERSION};
 """
-
-
+_LEVEL = 1
+"""Of Zstandard: half a microsecond a message; the next levels take more than they save."""
 _PATIENCE = 60.0
 """Seconds to wait for other processes that write in the same ledger."""
+
+
+class Route(NamedTuple):
+    """Where messages of a kind go, and what they are."""
+
+    exchange: str
+    routing_key: str
+    content_type: str
+
+
+class Batch(NamedTuple):
+    """Messages that were written down together."""
+
+    first: int
+    """The sequence number of the first; the others follow."""
+    published: float
+    """Seconds since 1970."""
+    messages: list[Message]
 
 
 class _Range(NamedTuple):
@@ -78,21 +103,11 @@ class _Span(NamedTuple):
     """How much their sequence numbers are more than ours."""
 
 
-def digest(body: bytes) -> bytes:
-    """16 bytes that stand for a body."""
-    return blake2b(body, digest_size=16).digest()
-
-
-def content_digest(fields: object) -> bytes:
-    """16 bytes that stand for a JSON value, whatever its white space and the order of its keys."""
-    return digest(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))
-
-
 class Ledger:
     """A new ledger in a file, or in memory for the path None. Raises CbsimError."""
 
     def __init__(self, path: str | Path | None, about: Mapping[str, str] | None = None) -> None:
-        self._path = path
+        self.path = path
         if path is not None:
             _create(Path(path))
         target = ":memory:" if path is None else str(Path(path).absolute())
@@ -111,12 +126,13 @@ class Ledger:
 
     def _begin(self, *, written: bool) -> None:
         self._written = written
-        self._routes: dict[tuple[str, str], int] = {}
+        self._routes: dict[object, int] = {}
         self._next = 0
         self._noted: deque[_Range] = deque()
         self._outages: deque[tuple[float, float, str]] = deque()
         self._spans: deque[_Span] = deque()
         self._lock = threading.Lock()
+        self._compress = zstandard.ZstdCompressor(_LEVEL).compress
 
     @classmethod
     def join(cls, path: str | Path) -> Ledger:
@@ -125,7 +141,7 @@ class Ledger:
         Its messages are counted from 0 for `confirm`, whatever the others write.
         """
         self = cls.__new__(cls)
-        self._path = path
+        self.path = path
         try:
             with _connected(f"{Path(path).absolute().as_uri()}?mode=rw") as self._database:
                 self._database.execute("pragma synchronous = normal")
@@ -138,16 +154,16 @@ class Ledger:
     def open(cls, path: str | Path) -> Ledger:
         """A ledger that was written before, for reading; raises CbsimError."""
         self = cls.__new__(cls)
-        self._path = path
+        self.path = path
         if not Path(path).is_file():
             raise InputError(f"there is no ledger {path}")
         try:
             with _connected(f"{Path(path).absolute().as_uri()}?mode=ro") as self._database:
                 (version,) = self._database.execute("pragma user_version").fetchone()
-                self._begin(written=False)
-                (self._next,) = self._database.execute("select count(*) from entry").fetchone()
                 if version != _VERSION:
                     raise InputError(f"ledger {path}: is of version {version}, expected {_VERSION}")
+                self._begin(written=False)
+                self._next = self._read("select coalesce(sum(count), 0) from batch")
         except sqlite3.Error:
             raise InputError(f"{path}: is no ledger of `cbsim run --ledger`") from None
         return self
@@ -160,6 +176,11 @@ class Ledger:
             self._database.commit()
         return self._database
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What was run."""
+        return dict(self.database.execute("select name, value from about").fetchall())
+
     def __len__(self) -> int:
         """How many messages are in it, or were written by a process that joined it."""
         return self._next
@@ -167,7 +188,7 @@ class Ledger:
     @property
     def empty(self) -> bool:
         """Whether nobody has written a message in it."""
-        return self._read("select 1 from entry limit 1") is None
+        return self._read("select 1 from batch limit 1") is None
 
     def __enter__(self) -> Ledger:
         return self
@@ -177,25 +198,58 @@ class Ledger:
 
     def record(self, messages: Sequence[Message]) -> None:
         """Write messages down, in the order in which they will be published; raises CbsimError."""
+        if not messages:
+            return
         now, routes = time.time(), self._routes
-        rows: list[list[Any]] = []
-        for message in messages:
-            fields = _parsed(message)
-            content = None if fields is None else content_digest(fields)
-            # A bundle that is broken on purpose may be a bomb: nobody unpacks it here.
-            bomb = message.broken is not None and message.exchange == RAW_EXCHANGE
-            identity = {} if bomb else identity_of(message, fields)
-            route = message.exchange, message.routing_key
-            rows.append(
-                [0, route, digest(message.body), content, identity.get("sensor"),
-                 orjson.dumps(identity).decode(), now, message.broken]
-            )  # fmt: skip
+        bodies = [message[3] for message in messages]
+        keys = [message[:3] for message in messages]
+        marked = [(place, message) for place, message in enumerate(messages)
+                  if message[4] or message[6]]  # fmt: skip
         with self._writing():
-            first = self._read("select coalesce(max(sequence) + 1, 0) from entry")
-            for sequence, row in enumerate(rows, first):
-                row[:2] = sequence, routes.get(row[1]) or self._route(row[1])
-            self._database.executemany("insert into entry values (?,?,?,?,?,?,?,?)", rows)
-            self._number(first, len(rows))
+            for key in set(keys) - routes.keys():
+                routes[key] = self._route(key)
+            pairs = zip(map(routes.__getitem__, keys), map(len, bodies), strict=True)
+            shape = orjson.dumps([*pairs]).decode()
+            first = self._read("select first + count from batch order by first desc limit 1") or 0
+            row = first, len(messages), now, shape, self._compress(b"".join(bodies))
+            self._database.execute("insert into batch values (?,?,?,?,?)", row)
+            for place, message in marked:
+                self._mark(first + place, message)
+            self._number(first, len(messages))
+
+    def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
+        """What was written from one sequence number to another, both included, batch by batch.
+
+        A batch that only begins or ends within them comes whole. Raises CbsimError.
+        """
+        database, unpack = self.database, zstandard.ZstdDecompressor().decompress
+        routes = {
+            number: Route(*route)
+            for number, *route in database.execute(
+                "select id, exchange, routing_key, content_type from route"
+            )
+        }
+        end = 2**62 if last is None else last
+        begins = f"(select coalesce(max(first), 0) from batch where first <= {int(first)})"
+        ends = f"(select max(first + count) from batch where first <= {int(end)})"
+        query = (
+            "select first, published, messages, bodies from batch "
+            f"where first >= {begins} and first < {ends} order by first"
+        )
+        try:
+            marks = {
+                table: dict(database.execute(
+                    f"select * from {table} where sequence >= {begins} and sequence < {ends}"
+                ).fetchall()) for table in ("headers", "broken")
+            }  # fmt: skip
+            for begin, published, shape, bodies in database.execute(query):
+                text, at, rows = unpack(bodies), 0, []
+                for number, size in orjson.loads(shape):
+                    rows.append((*routes[number], text[at : at + size]))
+                    at += size
+                yield Batch(begin, published, _messages(begin, rows, **marks))
+        except (sqlite3.Error, zstandard.ZstdError, orjson.JSONDecodeError, KeyError) as error:
+            raise CbsimError(f"ledger {self.path}: is damaged: {error}") from None
 
     def confirm(self, first: int, last: int) -> None:
         """Note that the broker confirmed the messages from one sequence to another, both included.
@@ -226,7 +280,7 @@ class Ledger:
                     with suppress(sqlite3.OperationalError):
                         self._database.execute("pragma journal_mode = delete")
             except sqlite3.Error as error:
-                raise CbsimError(f"ledger {self._path}: cannot be written: {error}") from None
+                raise CbsimError(f"ledger {self.path}: cannot be written: {error}") from None
             finally:
                 self._database.close()
 
@@ -243,21 +297,27 @@ class Ledger:
                     # Too much in it is no harm: what an interrupt keeps back was not confirmed.
                     self._database.commit()
             except sqlite3.Error as error:
-                raise CbsimError(f"ledger {self._path}: cannot be written: {error}") from None
+                raise CbsimError(f"ledger {self.path}: cannot be written: {error}") from None
 
     def _read(self, query: str, *values: object) -> Any:
         """The one value that a query gives; None for none."""
         row = self._database.execute(query, values).fetchone()
         return row and row[0]
 
-    def _route(self, key: tuple[str, str]) -> int:
-        query = "select id from route where exchange = ? and routing_key = ?"
+    def _route(self, key: tuple[Any, ...]) -> int:
+        query = "select id from route where exchange = ? and routing_key = ? and content_type = ?"
         number = self._read(query, *key)
         if number is None:
-            self._database.execute("insert into route values (null, ?, ?)", key)
+            self._database.execute("insert into route values (null, ?, ?, ?)", key)
             number = self._read(query, *key)
-        self._routes[key] = number
         return cast(int, number)
+
+    def _mark(self, sequence: int, message: Message) -> None:
+        if message.headers:
+            text = orjson.dumps(dict(message.headers)).decode()
+            self._database.execute("insert into headers values (?, ?)", (sequence, text))
+        if message.broken is not None:
+            self._database.execute("insert into broken values (?, ?)", (sequence, message.broken))
 
     def _number(self, first: int, count: int) -> None:
         """Remember that so many messages more have sequence numbers from `first` on."""
@@ -293,6 +353,21 @@ def _create(path: Path) -> None:
         raise InputError(f"ledger {path}: cannot be written: {error.strerror}") from None
 
 
+_from_row = partial(tuple.__new__, Message)
+
+
+def _messages(
+    first: int, rows: list[tuple[Any, ...]], headers: dict[int, str], broken: dict[int, str]
+) -> list[Message]:
+    if not headers and not broken:
+        # Most ledgers: no message has more than its route and its body.
+        return [_from_row((*row, {}, 0, None)) for row in rows]
+    return [
+        _from_row((*row, orjson.loads(headers.get(number, "{}")), 0, broken.get(number)))
+        for number, row in enumerate(rows, first)
+    ]
+
+
 @contextmanager
 def _connected(target: str) -> Iterator[sqlite3.Connection]:
     """A connection to a path or `file:` URI that stays open, unless its first use fails."""
@@ -303,46 +378,3 @@ def _connected(target: str) -> Iterator[sqlite3.Connection]:
     except BaseException:
         database.close()
         raise
-
-
-def _parsed(message: Message) -> object:
-    if message.content_type != JSON_TYPE:
-        return None
-    try:
-        return cast(object, orjson.loads(message.body))
-    except orjson.JSONDecodeError:
-        return None
-
-
-class LedgerSink(Relay):
-    """A sink that writes messages down before another sink gets them, and which are broken.
-
-    A publisher tells the ledger itself what was confirmed (`witness=ledger`); of other sinks, which
-    confirm in order, `counted` takes note.
-    """
-
-    def __init__(self, sink: Sink, ledger: Ledger, *, counted: bool) -> None:
-        super().__init__(sink)
-        self._ledger, self._counted = ledger, counted
-        self._noted = 0
-
-    def publish_many(self, messages: Sequence[Message]) -> None:
-        """Write them down, then publish them."""
-        self._ledger.record(messages)
-        super().publish_many(messages)
-        self._note()
-
-    def flush(self) -> None:
-        """As the sink does."""
-        super().flush()
-        self._note()
-
-    def close(self) -> None:
-        """Close both."""
-        super().close()
-        self._ledger.close()
-
-    def _note(self) -> None:
-        if self._counted and self._sink.confirmed > self._noted:
-            self._ledger.confirm(self._noted, self._sink.confirmed - 1)
-            self._noted = self._sink.confirmed

@@ -9,8 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["SCHEMA", "Outage", "assess", "outages"]
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cbsim.checks.matching import Matching, Places
+
+__all__ = ["SCHEMA", "Outage", "at_risk", "outages"]
 
 SCHEMA = """
 create table outage (since real not null, until real not null, why text not null);
@@ -21,22 +29,6 @@ create table again (first integer not null, last integer not null, at real not n
 _PREFETCHED = 1000
 """Queues deliver in order, to consumers that hold so many unacknowledged, say: when so many later
 messages of a name came before the outage, a missing one had been delivered."""
-_RISK = """
-drop table if exists temp.risk;
-create temp table risk (name text, since real, delivered int);
-"""
-_ASSESS = """
-insert into risk select n.name, :since, coalesce(d.sequence, -1)
-from (select distinct name from expected) as n
-left join (
-    select name, sequence from (
-        select e.name as name, m.sequence as sequence,
-            row_number() over (partition by e.name order by m.sequence desc) as back
-        from matched as m join expected as e on e.sequence = m.sequence and e.part is m.part
-        where e.published <= :since)
-    where back = :prefetched) as d
-on d.name = n.name
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +53,25 @@ def outages(database: sqlite3.Connection) -> tuple[Outage, ...]:
     return tuple(found)
 
 
-def assess(database: sqlite3.Connection) -> None:
-    """Make the table `risk`, once messages are matched: a message of that name which was published
-    by `since`, with a sequence above `delivered`, may have been lost with the broker.
+def at_risk(matching: Matching, places: Places) -> NDArray[np.bool_]:
+    """Which of some entries without an item may have been lost with the broker.
+
+    They were published before it was away, and no great number of later ones of their name came.
     """
-    database.executescript(_RISK)
-    row = database.execute("select value from about where name = 'persistent'").fetchone()
-    if row is not None:
-        return
+    found = np.zeros(len(places), np.bool_)
+    database, entries = matching.ledger.database, matching.entries
+    kept = database.execute("select 1 from about where name = 'persistent'").fetchone()
     # Of those that overlap, any may have been the end of the broker.
-    for (since,) in database.execute("select distinct since from outage").fetchall():
-        database.execute(_ASSESS, {"since": since, "prefetched": _PREFETCHED})
+    moments = [row[0] for row in database.execute("select distinct since from outage")]
+    if kept is not None or not moments or not len(places):
+        return found
+    came = np.flatnonzero(matching.came)
+    then, theirs = matching.published(came), matching.published(places)
+    for since in moments:
+        for name in np.unique(entries.names[places]):
+            before = came[(then <= since) & (entries.names[came] == name)]
+            delivered = np.sort(entries.sequences[before])[-_PREFETCHED:]
+            latest = int(delivered[0]) if len(delivered) == _PREFETCHED else -1
+            own = entries.names[places] == name
+            found |= own & (theirs <= since) & (entries.sequences[places] > latest)
+    return found

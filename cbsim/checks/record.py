@@ -11,7 +11,7 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,7 +27,7 @@ from cbsim.errors import InputError, WireError
 from cbsim.wire import bundle
 from cbsim.wire.message import PROTOBUF_TYPE, RAW_EXCHANGE, ZIP_TYPE, Message
 
-__all__ = ["Record", "files", "records"]
+__all__ = ["Record", "files", "of_lines", "records"]
 
 _SUFFIXES = (".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".log", ".leef", ".gz", ".bin", ".pb",
              ".protobuf", ".zip")  # fmt: skip
@@ -71,10 +71,14 @@ def files(path: str) -> list[str]:
     return [*map(str, found)]
 
 
-def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) -> Iterator[Record]:
+def records(
+    path: str,
+    watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it,
+    shown: str | None = None,
+) -> Iterator[Record]:
     """The records of a file, or of standard input for `-`; raises InputError.
 
-    `watch` may wrap the open file, as a progress bar does.
+    `watch` may wrap the open file, as a progress bar does; `shown` is what records call the file.
 
     What the file is shows in its first bytes, those of gzip aside: `{` begins NDJSON (or JSON
     objects over several lines each), `[` a JSON array, `PK` a zipped bundle. Other text is lines of
@@ -86,7 +90,7 @@ def records(path: str, watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it) 
             yield from _stream(path, sys.stdin.buffer)
             return
         with Path(path).open("rb") as file:
-            yield from _stream(path, watch(file))
+            yield from _stream(shown or path, watch(file))
     except (OSError, EOFError, zlib.error) as error:
         said = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read {path}: {said}") from None
@@ -173,7 +177,12 @@ def _lines(path: str, file: IO[bytes]) -> Iterator[Record]:
     if first.startswith(b"{") and not _is_object(first) and second and second[:1] != b"{":
         yield from _values(path, _joined(first + second, file), "", multiple_values=True)
         return
-    for number, line in enumerate(chain((first, second), file), 1):
+    yield from of_lines(path, chain((first, second), file))
+
+
+def of_lines(path: str, lines: Iterable[bytes], first: int = 1) -> Iterator[Record]:
+    """The records of lines, each of which is one, counted from `first` on."""
+    for number, line in enumerate(lines, first):
         if line.strip():
             try:
                 value = parsed(line)

@@ -35,7 +35,8 @@ class Outlet:
         if self.ledger is None:
             return self._open(None)
         # Only those who ask for a ledger wait for what it needs.
-        from cbsim.checks.ledger import Ledger, LedgerSink
+        from cbsim.checks.ledger import Ledger
+        from cbsim.checks.ledger_sink import LedgerSink
 
         book = Ledger.join(self.ledger)
         return LedgerSink(self._open(book), book, counted=self.sink != "amqp")

@@ -9,8 +9,8 @@ import click
 import orjson
 
 from cbsim.bus.sink import as_line
-from cbsim.report.legible import legible
 from cbsim.wire.bundle import join
+from cbsim.wire.legible import legible
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.reading import Reading, read
 

@@ -4,13 +4,38 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
-__all__ = ["reading"]
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["advancing", "reading"]
 
 _T = TypeVar("_T")
 _LARGE = 20_000_000
+
+
+@contextmanager
+def advancing(total: int) -> Iterator[Callable[[int], object]]:
+    """A function that takes how many bytes more were read, with a bar for a large output."""
+    if total < _LARGE or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with _bar() as bar:
+        task = bar.add_task("reading", total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
 
 Read = Callable[[str, Callable[[IO[bytes]], IO[bytes]]], Iterator[_T]]
 
@@ -22,12 +47,7 @@ def reading(paths: Sequence[str], read: Read[_T]) -> Iterator[_T]:
         for path in paths:
             yield from read(path, lambda file: file)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(),
-               TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar() as bar:
         for path, size in zip(paths, sizes, strict=True):
             task = bar.add_task(path, total=size or None)
 

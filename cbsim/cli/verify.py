@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 
 import click
 
-from cbsim.checks.comparison import compare
+from cbsim.checks.comparison import PRESETS, compare
 from cbsim.checks.ledger import Ledger
-from cbsim.checks.output import FIELDS, PRESETS
-from cbsim.checks.record import files, records
+from cbsim.checks.mapped import FIELDS, ONE_PER
+from cbsim.checks.record import files
+from cbsim.checks.source import Piece, pieces, spooled
 from cbsim.cli.options import bind_option
 from cbsim.cli.pipe import let_go
-from cbsim.cli.progress import reading
+from cbsim.cli.progress import advancing
 from cbsim.errors import CbsimError, InputError
 from cbsim.report.comparison import FORMATS, show
 
@@ -25,6 +27,8 @@ __all__ = ["command"]
 @click.option("--preset", type=click.Choice(PRESETS), help="Lines as forwarders write them.")
 @click.option("--map", "places", multiple=True, metavar="FIELD=PATH",
               help=f"A field's JSON path or CSV column; FIELD is {', '.join(FIELDS)}.")  # fmt: skip
+@click.option("--one-per", type=click.Choice(ONE_PER), help="With --map: what a row stands for.  "
+              "[event]")  # fmt: skip
 @bind_option
 @click.option("--strict", is_flag=True, help="Duplicates and wrong order are failures too.")
 @click.option("--show", "shown", type=click.IntRange(0), default=10, show_default=True,
@@ -35,6 +39,7 @@ def command(
     ledger: str,
     preset: str | None,
     places: tuple[str, ...],
+    one_per: str | None,
     keys: tuple[str, ...],
     strict: bool,
     shown: int,
@@ -54,9 +59,11 @@ def command(
         if not equals or not path:
             raise InputError(f"--map {place}: expected FIELD=PATH, such as guid=process_guid")
         paths[name] = path
-    with Ledger.open(ledger) as known:
-        source = reading([file for path in output for file in files(path)], records)
-        result = compare(known, source, preset=preset, places=paths, bound=keys, limit=shown)
+    with Ledger.open(ledger) as known, ExitStack() as stack:
+        sources = [piece for path in output for piece in _pieces(path, stack)]
+        advance = stack.enter_context(advancing(sum(piece.size for piece in sources)))
+        result = compare(known, sources, preset=preset, places=paths, one_per=one_per, bound=keys,
+                         limit=shown, advance=advance)  # fmt: skip
     try:
         show(result, form, sys.stdout)
         sys.stdout.flush()
@@ -66,3 +73,11 @@ def command(
     if not result.total("sent"):
         raise CbsimError(f"ledger {ledger}: nothing was sent on {', '.join(keys)}")
     sys.exit(1 if not result.whole or (strict and not result.exact) else 0)
+
+
+def _pieces(path: str, stack: ExitStack) -> list[Piece]:
+    if path != "-":
+        return [piece for file in files(path) for piece in pieces(file)]
+    name, file = spooled()
+    stack.enter_context(file)
+    return pieces(name, "-")

@@ -31,6 +31,8 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             "unmatchable": result.total("unmatchable"),
             "names": {name: asdict(counts) for name, counts in sorted(result.names.items())},
             "differences": [asdict(one) for one in result.differences],
+            "precision": result.precision,
+            "uncompared": result.uncompared,
             "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
             "latency": result.latency,
         }
@@ -63,6 +65,13 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
         console.print(
             f"{unmatchable:,} have nothing that was mapped, so that nobody can tell if they came: "
             f"{names}; --map what they have, or --bind what the consumer takes"
+        )
+    for kind, clock in result.precision.items():
+        if clock != "exact":
+            console.print(f"times of {kind} are matched at their precision: {clock}")
+    for name, fields in sorted(result.uncompared.items()):
+        console.print(
+            f"not compared, since no item has it: {', '.join(fields)} of {name or 'anything'}"
         )
     if result.foreign:
         console.print("nothing in the output is of this ledger: is it the output of that run?")

@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 from cbsim.bus.sink import NullSink
 from cbsim.catalog import name_of
 from cbsim.checks import Comparison, Ledger, LedgerSink, Record, compare, decode, records
+from cbsim.checks.visible import of_event_fields
 from cbsim.errors import CbsimError
-from cbsim.report.legible import legible
 from cbsim.scenario.loader import parse
+from cbsim.wire.legible import legible
 from cbsim.wire.message import JSON_TYPE, Message
 from cbsim.wire.reading import read
 from tests.support.command import CBSIM
@@ -171,10 +172,8 @@ def forwarded(message: Message) -> list[dict[str, Any]]:
             header = fields["header"]
             seconds = int(header["timestamp"]) / 1e7 - 11644473600  # type: ignore[index,call-overload]
             line: dict[str, Any] = {"type": name, "timestamp": round(seconds, 4)}
-            from cbsim.checks.identity import part_of_fields
-
-            identity = part_of_fields(fields)
-            if "guid" in identity:
+            identity = of_event_fields(fields).values
+            if identity.get("guid"):
                 line["process_guid"] = identity["guid"]
             if "module" in fields:
                 module = fields["module"]
@@ -336,7 +335,7 @@ def test_a_ledger_is_readable_and_never_overwritten(tmp_path: Path, stream: list
     for wrong, sentence in (
         (other, "is no ledger"),
         (tmp_path / "none", "there is no ledger"),
-        (newer, "is of version 9, expected 2"),
+        (newer, "is of version 9, expected 3"),
     ):
         with pytest.raises(CbsimError, match=sentence):
             Ledger.open(wrong)

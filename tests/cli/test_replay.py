@@ -17,6 +17,7 @@ from cbsim import strategies as cb
 from cbsim.bus.connection import connect
 from cbsim.bus.recording import recorded
 from cbsim.bus.sink import as_line, from_line
+from cbsim.checks import Ledger
 from cbsim.strategies import Malformed
 from tests.support.command import CBSIM
 from tests.support.command import piped as cbsim
@@ -42,9 +43,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(ledger: Path) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(ledger)) as database:
-        query = "select exchange, routing_key, digest, broken from message order by sequence"
-        return database.execute(query).fetchall()
+    with Ledger.open(ledger) as book:
+        return [(it.exchange, it.routing_key, it.body, it.broken)
+                for batch in book.batches() for it in batch.messages]  # fmt: skip
 
 
 @given(cb.malformed())
@@ -114,7 +115,7 @@ def replayed(recording: Path, speed: str) -> float:
     done = cbsim("replay", recording, "--sink", "null", "--speed", speed, "--ledger", ledger)
     assert (done.returncode, b"has a time" in done.stderr) == (0, False)
     with closing(sqlite3.connect(ledger)) as database:
-        query = "select max(published) - min(published) from entry"
+        query = "select max(published) - min(published) from batch"
         (seconds,) = database.execute(query).fetchone()
     return float(seconds)
 

@@ -147,7 +147,7 @@ def test_everything_arrives_and_the_ledger_says_so(bus: Bus, tmp_path: Path, rat
     check_order(stream)
     with Ledger.open(ledger) as book:
         result = compare(book, records_of(stream))
-        rows = book.database.execute("select count(*), max(sequence) from entry").fetchone()
+        rows = book.database.execute("select count(*), max(sequence) from message").fetchone()
         assert rows == (3000, 2999)
         assert dict(book.database.execute("select * from about"))["workers"] == "2"
     assert result.whole

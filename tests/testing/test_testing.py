@@ -203,7 +203,7 @@ def test_broken_messages_are_published_marked_and_need_no_output(server: CbServe
     sound = server.emit("cmd.feed.synchronize")
     server.publish(broken, broken)
     assert len(queue.expect(3)) == 3
-    rows = server.ledger.database.execute("select broken from entry").fetchall()
+    rows = server.ledger.database.execute("select broken from message order by sequence").fetchall()
     assert [row[0] for row in rows] == [None, str(broken), str(broken)]
     server.assert_consumed([sound])
     server.assert_consumed([sound, broken.message, broken.message])
@@ -290,10 +290,10 @@ phases:
 def observed(server: CbServer) -> list[str]:
     """The MD5 of each `binaryinfo.observed`."""
     return [
-        json.loads(identity)["md5"]
-        for (identity,) in server.ledger.database.execute(
-            "select identity from message where routing_key = 'binaryinfo.observed'"
-        )
+        json.loads(message.body)["md5"]
+        for batch in server.ledger.batches()
+        for message in batch.messages
+        if message.routing_key == "binaryinfo.observed"
     ]
 
 

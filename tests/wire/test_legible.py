@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbsim import strategies as cb
-from cbsim.checks.identity import part_of_fields
-from cbsim.report.legible import legible
+from cbsim.checks.visible import of_event_fields
 from cbsim.wire.clock import exact_time, parse_iso_time
 from cbsim.wire.event import as_dict, decode
+from cbsim.wire.legible import legible
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
 BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={1,2}")
@@ -25,7 +25,7 @@ def test_any_event_can_be_shown(event: CbEventMsg) -> None:
     shown = legible(fields)
     assert json.loads(json.dumps(shown)) == shown
     assert shown.keys() == fields.keys()
-    assert part_of_fields(shown) == part_of_fields(fields), "it is found again by it"
+    assert of_event_fields(shown) == of_event_fields(fields), "it is found again by it"
 
 
 @given(st.integers(1, 2_650_467_743_999_999_999))

@@ -1,0 +1,261 @@
+"""Columns of what was sent and of what a consumer put out, read by several processes at once."""
+
+from __future__ import annotations
+
+import os
+from binascii import a2b_base64
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+import xxhash
+from numpy.typing import NDArray
+
+from cbsim.checks.layout import Expected, Layout
+from cbsim.checks.ledger import Ledger
+from cbsim.checks.record import of_lines
+from cbsim.checks.source import Piece, Source
+from cbsim.checks.visible import known_name
+from cbsim.checks.whole import Bodies, body_key, route_seed
+from cbsim.wire.binding import Bindings
+
+__all__ = ["Entries", "Items", "other_keys", "read_entries", "read_items"]
+
+_SPAN = 50_000
+"""Messages of a ledger that a process reads at once."""
+_LARGE = 100_000
+"""Below so many messages, other processes are not worth their start."""
+
+_T = TypeVar("_T")
+_hash = xxhash.xxh3_64_intdigest
+Keys = NDArray[np.uint64]
+Ticks = NDArray[np.int64]
+Kinds = NDArray[np.uint8]
+Routes = frozenset[tuple[str, str]]
+"""Exchanges and routing keys that are bound."""
+
+
+@dataclass(slots=True)
+class Entries:
+    """What should have come, in the order of the run."""
+
+    keys: Keys
+    sequences: NDArray[np.uint32]
+    """The message of each; those of one message are its parts, in order."""
+    names: NDArray[np.uint16]
+    """Each is a number in `known`."""
+    ticks: Ticks
+    """Empty in a layout without times."""
+    kinds: Kinds
+    known: list[str]
+
+
+@dataclass(slots=True)
+class Items:
+    """What came, in the order of the output."""
+
+    keys: Keys
+    received: NDArray[np.float64]
+    """Seconds since 1970, 0 for not known; empty when no item says."""
+    ticks: Ticks
+    kinds: Kinds
+    ends: list[int]
+    """For each source, how many items there are in all up to its end."""
+    tally: Counter[str] = field(default_factory=Counter)
+
+
+def read_entries(ledger: Ledger, layout: Layout, bound: Bindings) -> Entries:
+    """What a ledger's messages should have become, of those that are bound; raises CbsimError."""
+    spans = [(first, first + _SPAN - 1) for first in range(0, max(len(ledger), 1), _SPAN)]
+    query = "select distinct exchange, routing_key from route"
+    routes = frozenset(it for it in ledger.database.execute(query) if bound.takes(*it))
+    here = partial(_entries_of, ledger, layout, routes)
+    work = partial(_entries, str(ledger.path), layout, routes)
+    parts = _mapped(work, spans, len(ledger), here, ledger.path is not None)
+    known: dict[str, int] = {}
+    found: list[Entries] = []
+    for part in parts:
+        numbers = np.array([known.setdefault(name, len(known)) for name in part.known] or [0],
+                           np.uint16)  # fmt: skip
+        part.names = numbers[part.names]
+        found.append(part)
+    joined = {name: _joined([getattr(part, name) for part in found])
+              for name in ("keys", "sequences", "names", "ticks", "kinds")}  # fmt: skip
+    return Entries(**joined, known=[*known])
+
+
+def read_items(
+    sources: Sequence[Source], layout: Layout, advance: Callable[[int], object]
+) -> Items:
+    """The items of an output; `advance` is told how many bytes were read. Raises CbsimError."""
+    size = sum(source.size for source in sources)
+    work = partial(_items, layout)
+    parts = _mapped(work, sources, size // 500, work, all(isinstance(it, Piece) for it in sources))
+    found: list[Items] = []
+    ends, tally, total = [], Counter[str](), 0
+    for source, part in zip(sources, parts, strict=True):
+        total += len(part.keys)
+        ends.append(total)
+        tally += part.tally
+        found.append(part)
+        advance(source.size)
+    joined = {name: _joined([getattr(part, name) for part in found])
+              for name in ("keys", "ticks", "kinds")}  # fmt: skip
+    timed = any(len(part.received) for part in found)
+    received = [part.received if len(part.received) else np.zeros(len(part.keys)) for part in found]
+    return Items(**joined, received=_joined(received) if timed else np.zeros(0), ends=ends,
+                 tally=tally)  # fmt: skip
+
+
+def other_keys(ledger: Ledger, layout: Layout, wanted: NDArray[np.uint32]) -> tuple[Keys, Ticks]:
+    """The other keys and times of messages with some sequence numbers, part by part."""
+    chosen = set(wanted.tolist())
+    found: list[Expected] = []
+    if len(wanted):
+        for batch in ledger.batches(int(wanted[0]), int(wanted[-1])):
+            for sequence, message in enumerate(batch.messages, batch.first):
+                if sequence in chosen:
+                    found += layout.otherwise(message)
+    return (np.array([it.key for it in found], np.uint64),
+            np.array([it.ticks for it in found], np.int64))  # fmt: skip
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """One array of several, which are given up one after the other."""
+    if not parts:
+        return np.zeros(0, np.uint64)
+    whole = np.empty(sum(map(len, parts)), parts[0].dtype)
+    at = 0
+    for number, part in enumerate(parts):
+        whole[at : at + len(part)] = part
+        at += len(part)
+        parts[number] = part[:0]
+    return whole
+
+
+def _mapped(
+    work: Callable[[Any], _T], over: Sequence[Any], size: int, here: Callable[[Any], _T],
+    apart: bool,
+) -> Iterator[_T]:  # fmt: skip
+    """What `work` makes of each, in order: in processes of their own where that pays, or `here`."""
+    count = min(len(os.sched_getaffinity(0)), len(over))
+    if not apart or size < _LARGE or count < 2:
+        yield from map(here, over)
+        return
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        yield from pool.map(work, over)
+
+
+def _entries(path: str, layout: Layout, routes: Routes, span: tuple[int, int]) -> Entries:
+    with Ledger.open(path) as ledger:
+        return _entries_of(ledger, layout, routes, span)
+
+
+def _entries_of(ledger: Ledger, layout: Layout, routes: Routes, span: tuple[int, int]) -> Entries:
+    if isinstance(layout, Bodies):
+        return _body_entries(ledger, routes, span)
+    known: dict[str, int] = {}
+    keys: list[int] = []
+    names: list[int] = []
+    sequences: list[int] = []
+    ticks: list[int] = []
+    kinds: list[int] = []
+    first, last = span
+    for batch in ledger.batches(first, last):
+        for sequence, message in enumerate(batch.messages, batch.first):
+            if message[:2] not in routes or not first <= sequence <= last:
+                continue
+            for expected in layout.expected(message):
+                keys.append(expected.key)
+                names.append(known.setdefault(expected.name, len(known)))
+                sequences.append(sequence)
+                if layout.timed:
+                    ticks.append(expected.ticks)
+                    kinds.append(expected.kind)
+    return Entries(np.array(keys, np.uint64), np.array(sequences, np.uint32),
+                   np.array(names, np.uint16), np.array(ticks, np.int64),
+                   np.array(kinds, np.uint8), [*known])  # fmt: skip
+
+
+def _items(layout: Layout, source: Source) -> Items:
+    if isinstance(layout, Bodies) and isinstance(source, Piece) and source.end is not None:
+        return _bodies(layout, source)
+    keys: list[int] = []
+    received: list[float] = []
+    ticks: list[int] = []
+    kinds: list[int] = []
+    before = layout.count()
+    for record in source.records():
+        for item in layout.items(record):
+            keys.append(item.key)
+            received.append(item.received)
+            if layout.timed:
+                ticks.append(item.ticks)
+                kinds.append(item.kind)
+    tally = Counter(layout.count())
+    tally.subtract(before)
+    return Items(np.array(keys, np.uint64), _times(received), np.array(ticks, np.int64),
+                 np.array(kinds, np.uint8), [], tally)  # fmt: skip
+
+
+def _times(received: list[float]) -> NDArray[np.float64]:
+    return np.array(received) if any(received) else np.zeros(0)
+
+
+def _bodies(layout: Layout, piece: Piece) -> Items:
+    """The same of lines of `cbsim tap`, without a record for each."""
+    keys: list[int] = []
+    received: list[float] = []
+    seeds: dict[tuple[str, str], int] = {}
+    for line in piece.lines():
+        try:
+            fields = orjson.loads(line)
+            route = fields["routing_key"], fields["content_type"]
+            text = fields.get("body")
+            body = a2b_base64(fields["body_base64"]) if text is None else text.encode()
+            if fields["headers"] or not fields["exchange"]:
+                raise ValueError
+            if (seed := seeds.get(route)) is None:
+                seed = seeds[route] = route_seed(*route)
+            keys.append(_hash(body, seed) or 1)
+            received.append(fields.get("received") or 0.0)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            # What is more than that, or no envelope, in the longer way.
+            for record in of_lines(piece.file, [line]):
+                (item,) = layout.items(record)
+                keys.append(item.key)
+                received.append(item.received)
+    nothing = np.zeros(0, np.int64)
+    return Items(np.array(keys, np.uint64), _times(received), nothing, np.zeros(0, np.uint8), [])
+
+
+def _body_entries(ledger: Ledger, routes: Routes, span: tuple[int, int]) -> Entries:
+    """Entries of bodies as they came, without anything being read of them."""
+    known: dict[str, int] = {}
+    table: dict[tuple[Any, ...], tuple[int, int]] = {}
+    keys: list[int] = []
+    names: list[int] = []
+    sequences: list[int] = []
+    first, last = span
+    for batch in ledger.batches(first, last):
+        for sequence, message in enumerate(batch.messages, batch.first):
+            route = message[:3]
+            if (told := table.get(route)) is None:
+                name = known_name(message.routing_key) or message.exchange
+                number = known.setdefault(name, len(known)) if message[:2] in routes else -1
+                told = table[route] = number, route_seed(*message[1:3])
+            if told[0] >= 0 and first <= sequence <= last:
+                key = body_key(message) if message[4] else _hash(message[3], told[1])
+                keys.append(key or 1)
+                names.append(told[0])
+                sequences.append(sequence)
+    nothing = np.zeros(0, np.int64)
+    return Entries(np.array(keys, np.uint64), np.array(sequences, np.uint32),
+                   np.array(names, np.uint16), nothing, np.zeros(0, np.uint8),
+                   [*known])  # fmt: skip

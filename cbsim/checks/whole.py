@@ -1,0 +1,199 @@
+"""Outputs that hold messages as they were: by the byte, or as JSON with the same content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import xxhash
+
+from cbsim.checks.layout import (
+    UNKNOWN,
+    Expected,
+    Item,
+    Layout,
+    Mismatch,
+    Pair,
+    first_difference,
+    received_at,
+)
+from cbsim.checks.record import Record
+from cbsim.checks.visible import Visible, known_name, of_event_fields, of_fields, of_message
+from cbsim.errors import WireError
+from cbsim.wire.legible import legible
+from cbsim.wire.message import Message
+from cbsim.wire.reading import read
+
+__all__ = ["Bodies", "Contents", "body_key", "route_seed"]
+
+_hash = xxhash.xxh3_64_intdigest
+
+
+class Bodies(Layout):
+    """Messages as they came: envelopes, or bodies alone, byte for byte."""
+
+    def items(self, record: Record) -> Iterator[Item]:
+        """The message of a record."""
+        message = record.message
+        if message is None:
+            yield Item(UNKNOWN, fault=record.fault or "expected a message as it came")
+            return
+        received = (record.envelope or {}).get("received")
+        yield Item(body_key(message), received=received_at(received) if received else 0.0)
+
+    def expected(self, message: Message) -> Iterator[Expected]:
+        """The message."""
+        yield Expected(_name(message), body_key(message))
+
+    def otherwise(self, message: Message) -> Iterator[Expected]:
+        """The body alone, in an output that does not say how it was routed."""
+        yield Expected(_name(message), _hash(message.body) or 1)
+
+    def seen(self, record: Record) -> Iterator[Visible]:
+        """What can be seen of the message."""
+        message = record.message
+        yield Visible() if message is None else next(of_message(message, **_WHOLE))
+
+    def shown(self, message: Message) -> Iterator[Visible]:
+        """What can be seen of the message."""
+        yield next(of_message(message, **_WHOLE))
+
+    def mismatches(self, pair: Pair) -> list[Mismatch]:
+        """How it was routed, and the first place where the bodies differ."""
+        got, message = pair.record.message, pair.message
+        if got is None:
+            return []
+        found = []
+        if got.routing_key or got.exchange:
+            found = [Mismatch(name, repr(ours), repr(theirs)) for name, ours, theirs in (
+                ("routing_key", got.routing_key, message.routing_key),
+                ("content_type", got.content_type, message.content_type),
+                ("headers", dict(got.headers), dict(message.headers)),
+            ) if ours != theirs]  # fmt: skip
+        if got.body != message.body:
+            found.append(_difference(got, message))
+        return found
+
+
+_WHOLE: dict[str, bool] = {"documents": False, "events": False}
+
+
+def _name(message: Message) -> str:
+    return known_name(message.routing_key) or message.exchange
+
+
+def body_key(message: Message) -> int:
+    """The key of a body and how it was routed, where the output says so."""
+    seed = route_seed(message.routing_key, message.content_type)
+    if message.headers:
+        seed ^= _hash(orjson.dumps(dict(message.headers), option=orjson.OPT_SORT_KEYS))
+    return _hash(message.body, seed) or 1
+
+
+@lru_cache(maxsize=4096)
+def route_seed(routing_key: str, content_type: str) -> int:
+    """What tells apart equal bodies that were routed differently; 0 where nobody says how."""
+    if not routing_key and not content_type:
+        return 0
+    return _hash(f"{routing_key}\x1f{content_type}".encode())
+
+
+def _difference(got: Message, message: Message) -> Mismatch:
+    """Where two bodies differ: in which field, or else at which byte."""
+    try:
+        pairs = zip(_readings(got, message), read(message), strict=True)
+        for number, (ours, theirs) in enumerate(pairs):
+            found = first_difference(ours, theirs.fields)
+            if found is not None:
+                event = f"event {number + 1} " if not message.routing_key else ""
+                return replace(found, field=event + found.field)
+    except (WireError, ValueError):
+        pass
+    size = min(len(got.body), len(message.body))
+    at = next((n for n in range(size) if got.body[n] != message.body[n]), size)
+    return Mismatch(f"byte {at} of the body", *(
+        it.body[at : at + 16].hex(" ") or "its end" for it in (got, message)
+    ))  # fmt: skip
+
+
+def _readings(got: Message, message: Message) -> list[dict[str, object]]:
+    routed = got._replace(routing_key=message.routing_key, content_type=message.content_type,
+                          headers=message.headers)  # fmt: skip
+    return [reading.fields for reading in read(routed)]
+
+
+class Contents(Layout):
+    """JSON with the same content, whatever its white space and the order of its keys."""
+
+    def items(self, record: Record) -> Iterator[Item]:
+        """The JSON object of a record: a notification, or an event in protobuf's JSON mapping."""
+        fields = record.fields
+        if fields is None:
+            yield Item(UNKNOWN, fault=record.fault or "expected a JSON object")
+        else:
+            yield Item(content_key(fields))
+
+    def expected(self, message: Message) -> Iterator[Expected]:
+        """The notification, the event, or each event of a bundle."""
+        for name, fields in _contents(message):
+            yield Expected(name, UNKNOWN if fields is None else content_key(fields))
+
+    def otherwise(self, message: Message) -> Iterator[Expected]:
+        """Events as `cbsim subscribe --format json` shows them."""
+        for name, fields in _contents(message):
+            shown = fields is not None and "header" in fields
+            yield Expected(name, content_key(legible(fields)) if shown and fields else UNKNOWN)
+
+    def seen(self, record: Record) -> Iterator[Visible]:
+        """What can be seen of the object."""
+        yield _visible("", record.fields or {})
+
+    def shown(self, message: Message) -> Iterator[Visible]:
+        """What can be seen of each."""
+        for name, fields in _contents(message):
+            yield _visible(name, fields or {})
+
+    def mismatches(self, pair: Pair) -> list[Mismatch]:
+        """The first place where the contents differ."""
+        ours = pair.record.fields
+        if ours is None:
+            return []
+        for (_, fields), visible in zip(
+            _contents(pair.message), self.shown(pair.message), strict=True
+        ):
+            if visible == pair.expected and fields is not None:
+                stamp = (ours.get("header") or {}).get("timestamp")
+                if "header" in fields and isinstance(stamp, str) and not stamp.isdigit():
+                    fields = legible(fields)
+                found = first_difference(ours, fields)
+                return [] if found is None else [found]
+        return []
+
+
+def content_key(fields: object) -> int:
+    """The key of a JSON value; `1.0` is `1`, as in languages that have one kind of number."""
+    text = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    return _hash(_WHOLE_FLOAT.sub(b"", text)) or 1
+
+
+_WHOLE_FLOAT = re.compile(rb"(?<=\d)\.0(?=[],}])")
+
+
+def _contents(message: Message) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    try:
+        for reading in read(message):
+            fields: dict[str, Any] = reading.fields
+            name = known_name(reading.routing_key) or _visible("", fields).name
+            yield name or message.exchange, fields
+    except (WireError, ValueError):
+        yield _name(message), None
+
+
+def _visible(name: str, fields: Mapping[str, Any]) -> Visible:
+    if isinstance(fields.get("header"), dict):
+        return of_event_fields(fields)
+    return next(of_fields(name, fields, documents=False), Visible(name))
