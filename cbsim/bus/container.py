@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from cbsim.bus.connection import connect
 from cbsim.bus.keeper import kept
-from cbsim.bus.local import held, held_by
+from cbsim.bus.queue_state import QueueState, asked_of, states_of
 from cbsim.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Running:
     """A container whose RabbitMQ answers."""
 
     url: str = field(repr=False)
-    backlog: Callable[[], int] = field(repr=False)
-    """How many messages are in queues that have consumers, or unacknowledged with these."""
+    states: Callable[[], dict[str, QueueState]] = field(repr=False)
+    """What each queue holds."""
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def container(
             login = f"{quote(user, '')}:{quote(password, '')}"
             url = f"amqp://{login}@{host}:{_published(created)}/{quote(vhost, '')}"
             _await(created, url, patience)
-            yield Running(url, lambda: _backlog(created, vhost))
+            yield Running(url, lambda: _states(created, vhost))
 
 
 def _engine() -> DockerClient:
@@ -168,13 +168,13 @@ def _await(running: Container, url: str, patience: float) -> None:
             time.sleep(0.5)
 
 
-def _backlog(running: Container, vhost: str) -> int:
-    code, output = running.exec_run(["rabbitmqctl", "--quiet", *held_by(vhost)])
+def _states(running: Container, vhost: str) -> dict[str, QueueState]:
+    code, output = running.exec_run(["rabbitmqctl", "--quiet", *asked_of(vhost)])
     assert isinstance(output, bytes)  # no stream was asked for
     said = output.decode(errors="replace")
     if code:
         raise BrokerError(f"--broker docker: rabbitmqctl: {said.strip()}")
-    return held(said)
+    return states_of(said)
 
 
 def _remove_stale(client: DockerClient) -> None:

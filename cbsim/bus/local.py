@@ -25,9 +25,10 @@ from urllib.parse import quote
 
 from cbsim.bus import keeper
 from cbsim.bus.connection import connect
+from cbsim.bus.queue_state import QueueState, asked_of, states_of
 from cbsim.errors import BrokerError
 
-__all__ = ["Node", "held", "held_by", "node"]
+__all__ = ["Node", "node"]
 
 # Before PATH: the distributions' own commands there change to a user who may not read our folder.
 _SERVERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/sbin")
@@ -63,20 +64,9 @@ class Node:
             raise BrokerError(f"rabbitmqctl {' '.join(arguments[:1])}: {said}")
         return done.stdout
 
-    def backlog(self) -> int:
-        """How many messages are in queues that have consumers, or unacknowledged with these."""
-        return held(self.ctl(*held_by(self.vhost)))
-
-
-def held_by(vhost: str) -> tuple[str, ...]:
-    """What to ask `rabbitmqctl` for `held`."""
-    return ("list_queues", "--vhost", vhost, "--no-table-headers", "messages", "consumers")
-
-
-def held(listed: str) -> int:
-    """The messages in the queues that have consumers."""
-    lines = (line.split() for line in listed.splitlines())
-    return sum(int(messages) for messages, consumers in lines if consumers != "0")
+    def states(self) -> dict[str, QueueState]:
+        """What each queue holds."""
+        return states_of(self.ctl(*asked_of(self.vhost)))
 
 
 @contextmanager

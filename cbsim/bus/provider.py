@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import PLAIN, Tls, check, redacted
+from cbsim.bus.queue_state import QueueState, backlog_of
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.interrupt import heed
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE
@@ -42,6 +43,8 @@ class Broker:
     secret: bool = True
     """Whether its password came from the user, and is not ours to show."""
     faults: Faults | None = None
+    states: Callable[[], Mapping[str, QueueState]] | None = None
+    """What each queue holds, for a broker that can tell."""
     backlog: Callable[[], int] | None = None
     """How many messages consumers have yet to take, for a broker that can tell."""
 
@@ -156,6 +159,7 @@ def _embedded(wanted: _Wanted) -> Iterator[Broker]:
             own=True,
             secret=bool(wanted.password),
             faults=broker.faults,
+            states=lambda: broker.queues,
             backlog=lambda: broker.call(backlog),
         )
 
@@ -167,7 +171,7 @@ def _local(wanted: _Wanted) -> Iterator[Broker]:
     with node(
         port=wanted.port, user=wanted.user, password=wanted.password, vhost=wanted.vhost
     ) as running:
-        yield Broker(running.url, own=True, secret=bool(wanted.password), backlog=running.backlog)
+        yield _rabbitmq(running.url, running.states, secret=bool(wanted.password))
 
 
 @contextmanager
@@ -182,7 +186,17 @@ def _docker(wanted: _Wanted) -> Iterator[Broker]:
         password=wanted.password,
         vhost=wanted.vhost,
     ) as running:
-        yield Broker(running.url, own=True, secret=bool(wanted.password), backlog=running.backlog)
+        yield _rabbitmq(running.url, running.states, secret=bool(wanted.password))
+
+
+def _rabbitmq(url: str, states: Callable[[], Mapping[str, QueueState]], *, secret: bool) -> Broker:
+    return Broker(
+        url,
+        own=True,
+        secret=secret,
+        states=states,
+        backlog=lambda: backlog_of(states().values()),
+    )
 
 
 _PROVIDERS = {"embedded": _embedded, "local": _local, "docker": _docker}

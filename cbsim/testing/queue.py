@@ -34,7 +34,8 @@ class CbQueue:
 
     def __len__(self) -> int:
         """How many messages are ready in it."""
-        return self._state()[0]
+        declared = self._server.channel.queue_declare(self.name, passive=True)
+        return declared.method.message_count
 
     def __bool__(self) -> bool:
         """Always: an empty queue is a queue."""
@@ -83,19 +84,27 @@ class CbQueue:
         return taken
 
     def wait_until_drained(self, timeout: float = 5.0) -> None:
-        """Wait until a consumer has taken everything; AssertionError if it has not in time."""
+        """Wait until consumers took and, where the broker can tell, acknowledged everything.
+
+        AssertionError if they have not in time.
+        """
         until = time.monotonic() + timeout
         while True:
-            ready, consumers = self._state()
-            if ready == 0:
+            state = self._server.state(self.name)
+            if not state.ready and not state.unacked:
                 return
             if time.monotonic() >= until:
-                who = f"{consumers} consumers" if consumers != 1 else "1 consumer"
+                who = f"{state.consumers} consumers" if state.consumers != 1 else "1 consumer"
+                held = f", {state.unacked} of them unacknowledged" if state.unacked else ""
                 raise AssertionError(
-                    f"queue {self.name!r} still holds {ready} messages after {timeout:g} s, with "
-                    f"{who}"
+                    f"queue {self.name!r} still holds {state.ready + state.unacked} messages{held} "
+                    f"after {timeout:g} s, with {who}"
                 )
             time.sleep(_POLL)
+
+    def wait_for_consumer(self, timeout: float = 5.0) -> None:
+        """Wait until somebody consumes it; AssertionError if nobody does in time."""
+        self._server.wait_for_consumer(self, timeout)
 
     def _next(self) -> Delivery | None:
         try:
@@ -111,7 +120,3 @@ class CbQueue:
             return None
         channel.basic_ack(method.delivery_tag)
         return method, properties, body
-
-    def _state(self) -> tuple[int, int]:
-        method = self._server.channel.queue_declare(self.name, passive=True).method
-        return method.message_count, method.consumer_count

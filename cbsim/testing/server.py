@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 
+from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import connect, redacted, sentence
 from cbsim.bus.framing import Outgoing
 from cbsim.bus.provider import Broker, provide
 from cbsim.bus.publisher import Publisher
+from cbsim.bus.queue_state import QueueState
 from cbsim.bus.topology import Topology
-from cbsim.catalog import NOTIFICATIONS, Dialect, ServerVersion, id_in_key, lookup
+from cbsim.catalog import Dialect, ServerVersion, lookup
 from cbsim.checks import Comparison, Ledger, LedgerSink, Record, compare, records
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.testing.emission import Emitter
+from cbsim.testing.failure import explained, missed
 from cbsim.testing.queue import CbQueue
 from cbsim.wire.binding import ALL, Bindings
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CbServer"]
 
+_POLL = 0.01
+
+ExchangeNames = Literal["server", "own"]
+"""Whose names the exchanges have: a server's, or some that nobody else has."""
 Output = Message | Mapping[str, Any] | bytes
 """One thing that a consumer put out."""
 
@@ -42,9 +50,10 @@ class CbServer:
     """A server's bus for one test: a context manager, clean at its start and gone at its end.
 
     `broker` is what `cbsim run --broker` takes (`embedded`, `local`, `docker`, a URL, or `auto`),
-    or a broker that is there already. On an embedded broker of its own the exchanges have the
-    server's names; on a broker that others may use they have names of their own, `exchange` and
-    `raw_exchange`, so that tests in parallel do not meet. Raises BrokerError.
+    or a broker that is there already. On a broker that was started for the test the exchanges have
+    the server's names; on a URL, where others may be, they have names of their own, `exchange` and
+    `raw_exchange`, so that tests in parallel do not meet. `exchanges="server"` or `"own"` says it
+    otherwise. With a `certificate` an embedded broker speaks TLS. Raises BrokerError.
 
     >>> with CbServer("embedded") as server:
     ...     queue = server.queue("binaryinfo.#")
@@ -61,7 +70,12 @@ class CbServer:
         dialect: str | None = None,
         seed: int | None = None,
         persistent: bool = False,
+        exchanges: ExchangeNames | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
+        if exchanges not in (None, *get_args(ExchangeNames)):
+            raise CbsimError(f"exchanges={exchanges!r}: expected 'server' or 'own'")
+        self._exchanges, self._certificate = exchanges, certificate
         self.version, self.dialect = ServerVersion.V5_2, Dialect.OBSERVED
         self._named: dict[str, ServerVersion | Dialect] = {}
         if server is not None:
@@ -197,16 +211,27 @@ class CbServer:
         sink = _Run(self._publisher, self.ledger)
         return run(wanted, sink, datetime.now(UTC), count=count)
 
-    def queue(self, *keys: str, name: str | None = None) -> CbQueue:
+    def queue(
+        self,
+        *keys: str,
+        name: str | None = None,
+        durable: bool = False,
+        exclusive: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> CbQueue:
         """Declare a queue bound to what these say, as `Bindings` reads it; `#` without any.
 
-        It is deleted at the end. Raises BrokerError, and InputError for what is no binding.
+        `durable` and `arguments` are as your consumer declares it: a broker refuses who says
+        otherwise. An `exclusive` one is for this test alone. It is deleted at the end. Raises
+        BrokerError, and InputError for what is no binding.
         """
         bindings = self._bindings(keys or ALL)
         channel = self.channel
         try:
             declared = name or f"cbsim-{secrets.token_hex(6)}"
-            channel.queue_declare(declared)
+            channel.queue_declare(
+                declared, durable=durable, exclusive=exclusive, arguments=dict(arguments or {})
+            )
             for exchange, key in bindings:
                 channel.queue_bind(declared, exchange, key)
         except pika.exceptions.AMQPError as error:
@@ -214,8 +239,45 @@ class CbServer:
         self._queues.append(declared)
         return CbQueue(self, declared, bindings.written)
 
+    def wait_for_consumer(self, queue: str | CbQueue | None = None, timeout: float = 5.0) -> None:
+        """Wait until somebody consumes a queue, or without one any queue at all.
+
+        AssertionError if nobody does in time, and CbsimError on a broker that cannot tell of queues
+        that were not declared here.
+        """
+        names = self._queues if queue is None else [str(getattr(queue, "name", queue))]
+        if queue is None and not names and self._broker.states is None:
+            raise CbsimError("this broker does not tell of its queues: say which one is meant")
+        until = time.monotonic() + timeout
+        while not any(state.consumers for state in self._states(names, every=queue is None)):
+            if time.monotonic() >= until:
+                which = " or ".join(map(repr, names)) or "any queue"
+                raise AssertionError(f"nobody consumes {which} after {timeout:g} s")
+            time.sleep(_POLL)
+
+    def _states(self, names: Sequence[str], *, every: bool) -> list[QueueState]:
+        """What is known of these queues, or of every one where the broker can tell."""
+        if every and self._broker.states is not None:
+            return [*self._broker.states().values()]
+        return [self.state(name) for name in names]
+
+    def state(self, queue: str) -> QueueState:
+        """What a queue holds; 0 are unacknowledged where the broker cannot tell. Raises CbsimError
+        for a queue that is not there.
+        """
+        if self._broker.states is not None:
+            states = self._broker.states()
+            if queue not in states:
+                raise CbsimError(f"there is no queue {queue!r}; there are {', '.join(states)}")
+            return states[queue]
+        method = self.channel.queue_declare(queue, passive=True).method
+        return QueueState(method.message_count, 0, method.consumer_count)
+
     def wait_until_drained(self, queue: str | CbQueue, timeout: float = 5.0) -> None:
-        """Wait until a queue is empty; AssertionError, with what it holds, if it is not in time."""
+        """Wait until a queue is empty, and all is acknowledged where the broker can tell of that.
+
+        AssertionError, with what it holds, if it is not so in time.
+        """
         known = CbQueue(self, queue, ()) if isinstance(queue, str) else queue
         known.wait_until_drained(timeout)
 
@@ -241,7 +303,7 @@ class CbServer:
             bindings = self._bindings(bound)
             raise AssertionError(f"nothing was sent on {bindings}: nothing to compare with")
         if not found.whole or (strict and not found.exact):
-            raise AssertionError(_explained(found, strict=strict))
+            raise AssertionError(explained(found, strict=strict) + self._elsewhere(found))
         return found
 
     def compared(
@@ -270,21 +332,19 @@ class CbServer:
         self, keys: Sequence[str], got: Sequence[Message], count: int, timeout: float
     ) -> str:
         """Why an expectation failed, with the first message that was sent and did not come."""
-        said = (
-            f"expected {count} messages on {', '.join(keys)} within {timeout:g} s, got {len(got)}"
+        asked = f"{count} messages on {', '.join(keys)} within {timeout:g} s"
+        return missed(
+            asked, self.compared(got, bound=keys), keys, len(got), len(self.ledger), self.version
         )
-        found = self.compared(got, bound=keys)
-        if found.lost:
-            more = found.total("lost") - 1
-            return f"{said}; missing: {found.lost[0]}" + (f" and {more} more" if more else "")
-        sent = found.total("sent")
-        said += f"; of the {len(self.ledger)} that were sent, these keys match {sent}"
-        for key in keys:
-            entry = NOTIFICATIONS.get(key)
-            if entry is not None and id_in_key(entry, self.version):
-                head, _, tail = key.partition(".")
-                return f"{said}: a {self.version} server publishes under {head}.<id>.{tail}"
-        return said
+
+    def _elsewhere(self, found: Comparison) -> str:
+        """A word on exchanges that a consumer may not know, where nothing came at all."""
+        if self.exchange == EVENTS_EXCHANGE or found.total("received"):
+            return ""
+        return (
+            f"\n  on this broker the exchanges are {self.exchange} and {self.raw_exchange}: bind "
+            "those (cb_server.exchange), or keep the server's names (--cbsim-exchanges server)"
+        )
 
     def _bindings(self, bound: str | Iterable[str]) -> Bindings:
         return Bindings(bound, {EVENTS_EXCHANGE: self.exchange, RAW_EXCHANGE: self.raw_exchange})
@@ -294,8 +354,8 @@ class CbServer:
         if isinstance(self._wanted, Broker):
             self._broker = self._wanted
         else:
-            self._broker = stack.enter_context(provide(self._wanted))
-        if not self._broker.own or isinstance(self._wanted, Broker):
+            self._broker = stack.enter_context(provide(self._wanted, certificate=self._certificate))
+        if (self._exchanges or ("server" if self._broker.own else "own")) == "own":
             mark = secrets.token_hex(6)
             self.exchange = f"{EVENTS_EXCHANGE}.{mark}"
             self.raw_exchange = f"{RAW_EXCHANGE}.{mark}"
@@ -353,21 +413,3 @@ class _Run(LedgerSink):
 def _another(seed: int, use: str) -> int:
     """A seed for another use of the same server, always the same one."""
     return int.from_bytes(blake2b(f"{seed}:{use}".encode(), digest_size=4).digest())
-
-
-def _explained(found: Comparison, *, strict: bool) -> str:
-    sent = sum(counts.sent for counts in found.names.values())
-    lines = [f"of {sent} messages that were sent, the output"]
-    for kind, words in (("lost", "lacks"), ("corrupted", "has damaged"),
-                        ("duplicated", "has twice"), ("unexpected", "has besides")):  # fmt: skip
-        count = found.total(kind) if strict or kind != "duplicated" else 0
-        if count:
-            first = next((one for one in found.differences if one.kind == kind), None)
-            lines.append(f"  {words} {count}; the first: {first}")
-    if strict and (late := sum(found.disordered.values())):
-        lines.append(f"  has {late} after a later one of the same sensor")
-    if found.perished:
-        lines.append(f"  lacks {found.perished} that may have been lost with the broker")
-    if count := found.total("unmatchable"):
-        lines.append(f"  cannot be held against {count}: they have nothing that was mapped")
-    return "\n".join(lines)

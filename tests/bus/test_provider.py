@@ -25,6 +25,7 @@ from cbsim.bus.connection import PLAIN, Patience, Tls, connect, sentence
 from cbsim.bus.embedded import EmbeddedBroker
 from cbsim.bus.local import Node, node
 from cbsim.bus.provider import provide
+from cbsim.bus.queue_state import backlog_of
 from cbsim.bus.sink import from_line
 from cbsim.errors import BrokerError
 from tests.support.command import CBSIM
@@ -94,9 +95,10 @@ def test_a_node_tells_what_its_consumers_have_yet_to_take(private: Node) -> None
     channel.basic_qos(prefetch_count=1)
     channel.basic_consume("consumed", lambda *_: None)
     connection.process_data_events(0.2)
-    assert private.backlog() == 3
+    assert private.states() == {"consumed": (2, 1, 1), "left": (3, 0, 0)}
+    assert backlog_of(private.states().values()) == 3
     connection.close()
-    assert private.backlog() == 0
+    assert private.states() == {}
 
 
 def test_the_check_of_a_url_publishes_nothing(broker: str) -> None:

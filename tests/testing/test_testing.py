@@ -19,7 +19,7 @@ from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import names
 from cbsim.catalog.server import ServerVersion
 from cbsim.checks import decode, iter_errors
-from cbsim.errors import CatalogError, CbsimError, WireError
+from cbsim.errors import BrokerError, CatalogError, CbsimError, WireError
 from cbsim.scenario.loader import load
 from cbsim.scenario.stream import FIXED_START, messages
 from cbsim.testing import CbQueue, CbServer, deliver, examples
@@ -525,3 +525,59 @@ def test_nothing_sent_is_nothing_consumed(server: CbServer) -> None:
     server.emit("binaryinfo.observed")
     with pytest.raises(AssertionError, match=r"nothing was sent on alert\.#"):
         server.assert_consumed([], bound=["alert.#"])
+
+
+def consuming(server: CbServer, queue: str) -> Iterator[pika.BlockingConnection]:
+    """A consumer that takes everything, and acknowledges nothing yet."""
+    connection = pika.BlockingConnection(pika.URLParameters(server.url))
+    connection.channel().basic_consume(queue, lambda *_: None)
+    connection.process_data_events(0.2)
+    yield connection
+    connection.close()
+
+
+def test_a_queue_is_declared_as_a_consumer_does(server: CbServer) -> None:
+    arguments = {"x-max-length": 1000}
+    queue = server.queue("feed.#", name="cbsim-mine", durable=True, arguments=arguments)
+    with pika.BlockingConnection(pika.URLParameters(server.url)) as connection:
+        declared = connection.channel().queue_declare(
+            "cbsim-mine", durable=True, arguments=arguments
+        )
+        assert declared.method.queue == queue.name
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="406"):
+            connection.channel().queue_declare("cbsim-mine")
+    with pytest.raises(BrokerError, match="406"):
+        server.queue(name="cbsim-mine")
+
+
+def test_a_consumer_is_waited_for(server: CbServer) -> None:
+    queue = server.queue("feed.#")
+    with pytest.raises(AssertionError, match=r"nobody consumes 'cbsim-\w+' after 0.1 s"):
+        queue.wait_for_consumer(timeout=0.1)
+    for connection in consuming(server, queue.name):
+        queue.wait_for_consumer()
+        server.wait_for_consumer()
+        server.wait_for_consumer(queue.name)
+        assert connection.is_open
+
+
+def test_what_is_not_acknowledged_is_not_drained() -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("feed.#")
+        server.emit("feed.synchronized")
+        for _ in consuming(server, queue.name):
+            with pytest.raises(AssertionError, match="holds 1 messages, 1 of them unacknowledged"):
+                queue.wait_until_drained(0.1)
+        with pytest.raises(CbsimError, match="there is no queue 'none'; there are cbsim-"):
+            server.wait_until_drained("none")
+
+
+def test_a_consumer_of_its_own_queue_is_seen_too() -> None:
+    with CbServer("embedded") as server:
+        server.channel.queue_declare("theirs")
+        with pytest.raises(AssertionError, match=r"nobody consumes any queue after 0\.1 s"):
+            server.wait_for_consumer(timeout=0.1)
+        for _ in consuming(server, "theirs"):
+            server.wait_for_consumer()
+    with pytest.raises(CbsimError, match="exchanges='mine': expected 'server' or 'own'"):
+        CbServer("embedded", exchanges="mine")  # type: ignore[arg-type]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cbsim.bus.queue_state import backlog_of
+
 if TYPE_CHECKING:
     from cbsim.bus.embedded.server import Server
 
@@ -12,6 +14,6 @@ __all__ = ["backlog"]
 
 def backlog(server: Server) -> int:
     """Messages in queues that have consumers, unacknowledged or unsent; at least that many."""
-    held = sum(one.ready + one.unacked for one in server.states().values() if one.consumers)
+    held = backlog_of(server.states().values())
     unsent = [one for one in server.connections if one.transport.get_write_buffer_size()]
     return held + len(unsent)

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from cbsim.bus.embedded.connection import Connection
 from cbsim.bus.embedded.faults import Faults
 from cbsim.bus.embedded.login import Credentials
-from cbsim.bus.embedded.server import QueueState, Server
+from cbsim.bus.embedded.server import Server
+from cbsim.bus.queue_state import QueueState
 from cbsim.errors import BrokerError
 
 __all__ = ["EmbeddedBroker"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from cbsim import __version__
 from cbsim.bus.embedded.connection import Connection
@@ -13,8 +13,9 @@ from cbsim.bus.embedded.login import Credentials
 from cbsim.bus.embedded.queue import Queue
 from cbsim.bus.embedded.tampering import Tampering
 from cbsim.bus.embedded.vhost import Vhost
+from cbsim.bus.queue_state import QueueState
 
-__all__ = ["QueueState", "Server"]
+__all__ = ["Server"]
 
 _CAPABILITIES = (
     "authentication_failure_close",
@@ -28,14 +29,6 @@ _CAPABILITIES = (
 )
 _CALM = 0.9
 """The share of the memory limit at which blocked publishers go on."""
-
-
-class QueueState(NamedTuple):
-    """How many messages wait in a queue, how many its consumers hold, and how many these are."""
-
-    ready: int
-    unacked: int
-    consumers: int
 
 
 class Server:
