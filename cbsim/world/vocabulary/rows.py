@@ -45,7 +45,7 @@ class LibrarySet(_Row):
     names: str
     """Separated by blanks; on Windows `.dll` unless there is another ending."""
     include: list[str] = []
-    """Other sets, loaded before it."""
+    """Other sets, which come before it in the file and are loaded before it."""
     system: bool = True
     """Comes with the operating system."""
 

@@ -76,9 +76,10 @@ class _Reader:
     source: str
     table: Table
     sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The sets of libraries that were expanded already: most programs load the same few."""
+    """The full paths of each set of libraries."""
 
     def vocabulary(self) -> Vocabulary:
+        self._expand()
         programs = tuple(map(self._program, self.table.programs))
         libraries = self._of_the_system(programs)
         return Vocabulary(
@@ -98,7 +99,7 @@ class _Reader:
         system = {name: found for name, found in self.table.libraries.items() if found.system}
         folders = {self._lower(found.folder) for found in system.values()}
         folders |= {_as_32_bit(folder + "\\")[:-1] for folder in folders}
-        sets = sorted({path for name in system for path in self._set(name, f"libraries.{name}")})
+        sets = sorted({path for name in system for path in self.sets[name]})
         loaded = dict.fromkeys(path for program in programs for path in program.libraries)
         return tuple(
             dict.fromkeys([*sets, *(path for path in loaded if self._folder(path) in folders)])
@@ -164,14 +165,17 @@ class _Reader:
 
     def _set(self, name: str, entry: str) -> tuple[str, ...]:
         if name not in self.sets:
-            found = self.table.libraries.get(name)
-            if found is None:
-                raise self._wrong(entry, f"no set of libraries {name!r}")
-            paths = [
-                path for other in found.include for path in self._set(other, f"libraries.{name}")
-            ]
-            self.sets[name] = tuple(dict.fromkeys([*paths, *self._own_of(found)]))
+            raise self._wrong(entry, f"no set of libraries {name!r}")
         return self.sets[name]
+
+    def _expand(self) -> None:
+        for name, found in self.table.libraries.items():
+            paths: list[str] = []
+            for other in found.include:
+                if other not in self.sets:
+                    raise self._wrong(f"libraries.{name}", f"no set {other!r} comes before it")
+                paths += self.sets[other]
+            self.sets[name] = tuple(dict.fromkeys([*paths, *self._own_of(found)]))
 
     def _own_of(self, libraries: LibrarySet) -> list[str]:
         folder = self._lower(libraries.folder)

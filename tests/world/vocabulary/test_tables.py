@@ -39,6 +39,35 @@ def texts(program: Program) -> Iterable[str]:
     yield from program.keys
 
 
+SIZES = {"windows": (250, 60, 6), "linux": (130, 40, 4), "osx": (100, 40, 4)}
+KINDS = set(
+    """browser office shell compiler service updater installer utility agent server database script
+    mail chat media system""".split()
+)
+
+
+def test_there_is_enough_of_everything(vocabulary: Vocabulary) -> None:
+    programs, arrivals, malware = SIZES[vocabulary.os]
+    assert len({program.path for program in vocabulary.programs}) >= programs
+    assert len(vocabulary.arrivals) >= arrivals
+    assert len(vocabulary.malware) >= malware
+    assert {program.kind for program in vocabulary.programs} <= KINDS
+
+
+def test_malware_is_of_the_kinds_that_feeds_know(vocabulary: Vocabulary) -> None:
+    kinds = {program.kind: program for program in vocabulary.malware}
+    assert {"ransomware", "miner", "beacon", "dropper"} <= set(kinds)
+    ports = {kind: {way.port for way in kinds[kind].connections} for kind in ("miner", "beacon")}
+    assert ports["miner"] == {3333, 4444, 14444}
+    assert {443, 8443, 8080} <= ports["beacon"]
+
+
+def test_the_path_stands_in_command_lines_already(vocabulary: Vocabulary) -> None:
+    assert not [
+        text for program in all_programs(vocabulary) for text in texts(program) if "{path}" in text
+    ]
+
+
 def test_every_parent_is_a_program(vocabulary: Vocabulary) -> None:
     started = {parent for program in all_programs(vocabulary) for parent in program.parents}
     assert started <= names(vocabulary)
@@ -157,6 +186,22 @@ def test_windows_paths_are_lower_case_and_others_absolute() -> None:
 
 def test_windows_programs_run_as_an_account_that_windows_has() -> None:
     assert {program.account for program in all_programs(load("windows"))} == ACCOUNTS
+
+
+def test_browsers_speak_http_over_tcp_and_quic(vocabulary: Vocabulary) -> None:
+    ends = {
+        (way.protocol, way.port)
+        for found in vocabulary.programs
+        if found.kind == "browser"
+        for way in found.connections
+    }
+    assert {("tcp", 443), ("tcp", 80), ("udp", 443)} <= ends
+
+
+def test_what_lives_shortest_does_little(vocabulary: Vocabulary) -> None:
+    for found in vocabulary.programs:
+        if found.lifetime == "instant":
+            assert found.kind not in {"browser", "office", "service", "server", "agent", "chat"}
 
 
 def test_editors_and_compilers_do_not_connect(vocabulary: Vocabulary) -> None:
