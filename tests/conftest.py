@@ -21,6 +21,7 @@ settings.load_profile("cbsim")
 # Programs of their own, and what only the type checker reads.
 collect_ignore = [
     *(f"clients/{language}" for language in ("go", "java", "node", "python")),
+    "planted",
     "strategies/typed_strategies.py",
 ]
 
