@@ -115,7 +115,7 @@ def _with_password(ctx: click.Context, param: click.Parameter, value: str | None
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    from cbsim.scenario.rate import parse_duration
+    from cbsim.quantity import parse_duration
 
     try:
         return parse_duration(value)

@@ -60,9 +60,9 @@ class Changes:
 
 
 def _lasting(scenario: Scenario, duration: str) -> Scenario:
-    from cbsim.scenario import rate as rates
+    from cbsim.quantity import parse_duration
 
-    seconds = rates.parse_duration(duration)
+    seconds = parse_duration(duration)
     if seconds <= 0:
         raise ScenarioError(f"duration {duration!r}: expected more than 0")
     total = sum(phase.duration or 0.0 for phase in scenario.phases)

@@ -26,14 +26,15 @@ __all__ = ["command"]
 @click.option("--format", "form", type=click.Choice(FORMATS), default="ndjson", show_default=True)
 def command(name: str, count: int, seed: int, server: str | None, dialect: str, form: str) -> None:
     """Write messages of the notification or raw event NAME to standard output."""
-    from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
+    from cbsim.scenario.model import Phase, Scenario
     from cbsim.scenario.stream import FIXED_START, messages
+    from cbsim.world.setting import EstateSize, Server
 
     entry = lookup(name)
     version = ServerVersion.parse(server) if server else _default(entry)
     scenario = Scenario(
-        server=ServerModel(version=version, dialect=Dialect.parse(dialect)),
-        estate=EstateModel(),
+        server=Server(version=version, dialect=Dialect.parse(dialect)),
+        estate=EstateSize(),
         seed=seed,
         phases=(Phase(count=count, rate=100.0, mix={name: 1.0}),),
     )

@@ -11,7 +11,7 @@ from cbsim.bus.topology import Topology
 from cbsim.cli.group import grouped
 from cbsim.cli.options import passive_option
 from cbsim.errors import InputError
-from cbsim.scenario import rate as rates
+from cbsim.quantity import parse_duration
 
 if TYPE_CHECKING:
     from cbsim.scenario.model import BusModel
@@ -45,7 +45,7 @@ class Publishing:
 
 
 def _length(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    seconds = rates.parse_duration(value)
+    seconds = parse_duration(value)
     if seconds < _SHORTEST:
         raise InputError(f"--give-up-after {value}: expected {_SHORTEST:g}s or more")
     return seconds

@@ -19,7 +19,8 @@ from cbsim.wire.message import Message
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-    from cbsim.scenario.model import Phase, Scenario, ServerModel
+    from cbsim.scenario.model import Phase, Scenario
+    from cbsim.world.setting import Server
 
 __all__ = ["BUNDLE", "FAMILIES", "KINDS", "Corpus", "corpora_of", "drawn_by"]
 
@@ -37,7 +38,7 @@ KINDS = tuple(kind for family in FAMILIES.values() for kind in family)
 class Corpus:
     """Messages drawn ahead; raises ScenarioError for what the server does not send."""
 
-    def __init__(self, phase: Phase, server: ServerModel, seed: int) -> None:
+    def __init__(self, phase: Phase, server: Server, seed: int) -> None:
         try:
             import hypothesis  # noqa: F401 - an extra that a load test does without
         except ImportError:
@@ -109,7 +110,7 @@ def _shares(mix: Mapping[str, float], version: ServerVersion) -> dict[str, float
     return {name: weight for name, weight in shares.items() if weight > 0}
 
 
-def _strategy(name: str, server: ServerModel) -> SearchStrategy[Any]:
+def _strategy(name: str, server: Server) -> SearchStrategy[Any]:
     from cbsim import strategies as cb
 
     if name in NOTIFICATIONS:

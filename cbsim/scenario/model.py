@@ -7,13 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -21,96 +16,18 @@ from pydantic import (
 from cbsim.catalog import (
     NOTIFICATIONS,
     RAW_EVENTS,
-    Dialect,
-    ServerVersion,
     lookup,
-    parse_broadcast,
 )
-from cbsim.errors import CbsimError, ScenarioError
+from cbsim.errors import ScenarioError
+from cbsim.quantity import parse_rate
 from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, FAMILIES, KINDS
+from cbsim.world.setting import EstateSize, Part, Rate, Raw, Seconds, Server, parsed
 
-__all__ = ["BusModel", "EstateModel", "Injection", "Phase", "Scenario", "ServerModel"]
-
-
-def _of(parse: Any) -> Any:
-    """A validator of pydantic's from a parser of ours, whose sentence becomes the error."""
-
-    def validate(value: Any) -> Any:
-        try:
-            return parse(value)
-        except CbsimError as error:
-            raise ValueError(str(error)) from None
-
-    return validate
+__all__ = ["BusModel", "EstateSize", "Injection", "Phase", "Scenario", "Server"]
 
 
-_NUMBER_OR_TEXT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
-Rate = Annotated[float, BeforeValidator(_of(rates.parse_rate)), WithJsonSchema(
-    _NUMBER_OR_TEXT | {"examples": ["500/s", "30/min"]})]  # fmt: skip
-Seconds = Annotated[float, BeforeValidator(_of(rates.parse_duration)), WithJsonSchema(
-    _NUMBER_OR_TEXT | {"examples": ["30s", "500ms", "5m"]})]  # fmt: skip
-Version = Annotated[ServerVersion, BeforeValidator(_of(lambda it: ServerVersion.parse(str(it)))),
-                    WithJsonSchema({"enum": [*map(str, ServerVersion)]})]  # fmt: skip
-
-
-Raw = Literal["single", "bundles", "both"]
-
-
-def _broadcast(text: str) -> str:
-    parse_broadcast(text)
-    return text
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LatencyModel(_Part):
-    """How long after an endpoint's deed the server says so; a real server takes minutes."""
-
-    store: Seconds = Field(0.5, description="until a binary's file has arrived")
-    storage: Seconds = Field(1.0, description="until storage hits")
-    watchlist: Seconds = Field(2.0, description="until watchlist hits and their alerts")
-    query: Seconds = Field(3.0, description="until query hits")
-
-
-class ServerModel(_Part):
-    """The server that is simulated."""
-
-    version: Version = ServerVersion.V5_2
-    dialect: Dialect = Dialect.OBSERVED
-    name: str = "cbserver.example.com"
-    broadcast: Annotated[str, AfterValidator(_of(_broadcast))] = Field(
-        "*", description="DatastoreBroadcastEventTypes: `*`, or a list such as `process,netconn`"
-    )
-    raw: Raw = Field(
-        "single", description="raw events one by one, as bundles of a sensor's upload, or both"
-    )
-    bundle: int = Field(200, ge=1, description="raw events in a bundle")
-    zipped: bool = Field(True, description="whether bundles are zipped or bare")
-    latency: LatencyModel = LatencyModel()
-    watchlist_ids: bool = Field(
-        False,
-        description="whether the keys of watchlist hits carry the watchlist's id, as those of feeds"
-        " do; no server was seen to do so",
-    )
-
-    @model_validator(mode="after")
-    def _able(self) -> ServerModel:
-        _of(ServerModel.check)(self)
-        return self
-
-    def check(self) -> None:
-        """Raise ScenarioError when servers of that version cannot do that."""
-        if self.raw != "single" and not self.version.bundles:
-            raise ScenarioError(
-                f"raw: {self.raw}: servers publish bundles from {ServerVersion.V5_2} on, and this "
-                f"one is {self.version}"
-            )
-
-
-class BusModel(_Part):
+class BusModel(Part):
     """The exchanges on the broker."""
 
     events: str = "api.events"
@@ -122,38 +39,14 @@ class BusModel(_Part):
     )
 
 
-class OsMix(_Part):
-    """Relative weights."""
-
-    windows: float = Field(8, ge=0)
-    linux: float = Field(1, ge=0)
-    osx: float = Field(1, ge=0)
-
-    @model_validator(mode="after")
-    def _some(self) -> OsMix:
-        if self.windows + self.linux + self.osx <= 0:
-            raise ValueError("expected one weight above 0")
-        return self
-
-
-class EstateModel(_Part):
-    """The endpoints and what is on them."""
-
-    sensors: int = Field(50, ge=1, le=1_000_000)
-    binaries: int = Field(1000, ge=1, le=9_000_000)
-    groups: int = Field(4, ge=1, le=1000)
-    os: OsMix = OsMix()
-    spread: float = Field(1.1, ge=1, description="endpoints a new binary comes to, on average")
-
-
-class Ramp(_Part):
+class Ramp(Part):
     """From one rate to another over the phase."""
 
     start: Rate = Field(alias="from")
     end: Rate = Field(alias="to")
 
 
-class Sine(_Part):
+class Sine(Part):
     """A rate that swings around a mean."""
 
     mean: Rate
@@ -167,7 +60,7 @@ class Sine(_Part):
         return self
 
 
-class Burst(_Part):
+class Burst(Part):
     """A base rate and a peak that comes again and again."""
 
     base: Rate
@@ -182,14 +75,14 @@ class Burst(_Part):
         return self
 
 
-class Step(_Part):
+class Step(Part):
     """One stair."""
 
     rate: Rate
     length: Seconds = Field(alias="for")
 
 
-class RateModel(_Part):
+class RateModel(Part):
     """A rate that is not constant: exactly one of these."""
 
     ramp: Ramp | None = None
@@ -221,27 +114,27 @@ class RateModel(_Part):
         return self.poisson
 
 
-class HitBy(_Part):
+class HitBy(Part):
     """A sensor is hit by a report."""
 
     sensor: int = Field(ge=1)
     report: str = Field(description="a report's id, or a feed's name for its first report")
 
 
-class Ransomware(_Part):
+class Ransomware(Part):
     """Ransomware runs on one endpoint."""
 
     sensor: int = Field(ge=1)
     files: int = Field(100, ge=1, le=100_000)
 
 
-class SpreadOver(_Part):
+class SpreadOver(Part):
     """A new binary begins to spread."""
 
     sensors: int = Field(ge=1)
 
 
-class Injection(_Part):
+class Injection(Part):
     """Something that happens at a moment of the phase: exactly one thing."""
 
     at: Seconds
@@ -272,13 +165,13 @@ def _known_names(mix: dict[str, Any], *, drawn: bool) -> dict[str, Any]:
             hint = f": did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"{pattern!r} is no kind of broken or odd message{hint}")
         else:
-            _of(lookup)(pattern)
+            parsed(lookup)(pattern)
     if not mix:
         raise ValueError("expected at least one notification")
     return mix
 
 
-class Phase(_Part):
+class Phase(Part):
     """A part of the run: what is sent, how fast, for how long."""
 
     name: str = "phase"
@@ -358,19 +251,19 @@ class Phase(_Part):
         if written and len(written) != len(mix):
             raise ValueError("mix: expected weights or rates, not both")
         if written:
-            mix = {name: _of(rates.parse_rate)(value) for name, value in mix.items()}
+            mix = {name: parsed(parse_rate)(value) for name, value in mix.items()}
             return {"rate": sum(mix.values())} | data | {"mix": mix}
         if "rate" not in data:
             raise ValueError("expected a rate: a number a second such as 500/s, a profile, or max")
         return data
 
 
-class Scenario(_Part):
+class Scenario(Part):
     """A whole scenario."""
 
-    server: ServerModel = ServerModel()
+    server: Server = Server()
     bus: BusModel = BusModel()
-    estate: EstateModel = EstateModel()
+    estate: EstateSize = EstateSize()
     seed: int = 1
     phases: tuple[Phase, ...] = Field(min_length=1)
 
@@ -383,7 +276,7 @@ class Scenario(_Part):
         if rate == rates.MAX:
             changes = [{"rate": rate, "clock": phase.usual} for phase in self.phases]
         else:
-            changes = [{"rate": rates.parse_rate(rate)} for _ in self.phases]
+            changes = [{"rate": parse_rate(rate)} for _ in self.phases]
         phases = zip(self.phases, changes, strict=True)
         return self.model_copy(
             update={"phases": tuple(phase.model_copy(update=change) for phase, change in phases)}

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from itertools import count, repeat
 from math import pi, sin
 from operator import truediv
 from random import Random
 
-from cbsim.errors import ScenarioError
-
 __all__ = [
     "MAX",
     "NOMINAL",
     "Profile",
     "constant",
-    "parse_duration",
-    "parse_rate",
     "poisson",
     "varying",
 ]
@@ -27,34 +22,8 @@ MAX = "max"
 NOMINAL = 10_000.0
 """Messages a second by which the clock inside messages moves when the rate is `max`."""
 
-_RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:/\s*(s|sec|second|m|min|minute|h|hour))?")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|min|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
 Profile = Callable[[Random], Iterator[float]]
 """Yields when each message is due: seconds since the phase began, never backwards, without end."""
-
-
-def parse_rate(text: str | float) -> float:
-    """Messages a second of `500/s`, `30/min`, `2/h` or a bare number; raises ScenarioError."""
-    match = _RATE.fullmatch(str(text).strip())
-    rate = float(match[1]) / _SECONDS[(match[2] or "s")[0]] if match else 0.0
-    if rate <= 0:
-        raise ScenarioError(
-            f"rate {str(text)!r}: expected a number above 0 such as 500/s or 30/min, or max"
-        )
-    return rate
-
-
-def parse_duration(text: str | float) -> float:
-    """Seconds of `30s`, `500ms`, `5m`, `2h` or a bare number; raises ScenarioError."""
-    match = _DURATION.fullmatch(str(text).strip())
-    seconds = float(match[1]) * _SECONDS[match[2] or "s"] if match else -1.0
-    if seconds < 0:
-        raise ScenarioError(
-            f"duration {str(text)!r}: expected a number with ms, s, m or h, such as 30s"
-        )
-    return seconds
 
 
 def constant(rate: float) -> Profile:

@@ -19,8 +19,7 @@ from cbsim.scenario.schedule import Schedule, batches, end, schedules
 from cbsim.scenario.shard import WHOLE, Shard
 from cbsim.wire.clock import TICKS, filetime
 from cbsim.wire.message import Message
-from cbsim.world.estate import Estate, EstateSize
-from cbsim.world.server import Latency, Server
+from cbsim.world.estate import Estate
 from cbsim.world.world import World
 
 __all__ = [
@@ -71,11 +70,7 @@ class Setting:
     """What the shards of a scenario have in common; raises ScenarioError for what cannot be."""
 
     def __init__(self, scenario: Scenario) -> None:
-        wanted = scenario.server
-        self.server = Server(
-            wanted.version, wanted.dialect, wanted.name, Latency(**wanted.latency.model_dump()),
-            wanted.watchlist_ids,
-        )  # fmt: skip
+        self.server = scenario.server
         self.estate = estate_of(scenario)
         self.shares = [_shares(phase, scenario) for phase in scenario.phases]
         """For each phase, the weights of the names that the world makes."""
@@ -86,15 +81,7 @@ class Setting:
 
 def estate_of(scenario: Scenario) -> Estate:
     """The endpoints of a scenario and what is on them."""
-    wanted = scenario.estate
-    size = EstateSize(
-        sensors=wanted.sensors,
-        binaries=wanted.binaries,
-        groups=wanted.groups,
-        os_mix=wanted.os.model_dump(),
-        spread=wanted.spread,
-    )
-    return Estate(size, scenario.seed)
+    return Estate(scenario.estate, scenario.seed)
 
 
 def published_by(scenario: Scenario) -> frozenset[str]:

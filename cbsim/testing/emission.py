@@ -30,15 +30,16 @@ class Emitter:
         return altered(name, message, fields) if fields else message
 
     def _stream(self, name: str) -> Iterator[Message]:
-        from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
+        from cbsim.scenario.model import Phase, Scenario
         from cbsim.scenario.stream import FIXED_START, messages
+        from cbsim.world.setting import EstateSize, Server
 
         entry = lookup(name)
         if not entry.in_version(self._version):
             raise CbsimError(f"{entry.name} is not sent by a {self._version} server")
         scenario = Scenario(
-            server=ServerModel(version=self._version, dialect=self._dialect),
-            estate=EstateModel(sensors=5, binaries=50),
+            server=Server(version=self._version, dialect=self._dialect),
+            estate=EstateSize(sensors=5, binaries=50),
             seed=self._seed,
             phases=(Phase(count=1_000_000, rate=100.0, mix={entry.name: 1.0}),),
         )

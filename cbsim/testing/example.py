@@ -48,13 +48,14 @@ def examples(
 
 @lru_cache(maxsize=8)
 def _all(version: ServerVersion, dialect: Dialect, seed: int) -> tuple[Example, ...]:
-    from cbsim.scenario.model import EstateModel, Phase, Scenario, ServerModel
+    from cbsim.scenario.model import Phase, Scenario
     from cbsim.scenario.stream import FIXED_START, messages
+    from cbsim.world.setting import EstateSize, Server
 
     wanted = names(version)
     scenario = Scenario(
-        server=ServerModel(version=version, dialect=dialect),
-        estate=EstateModel(sensors=5, binaries=50),
+        server=Server(version=version, dialect=dialect),
+        estate=EstateSize(sensors=5, binaries=50),
         seed=seed,
         phases=(Phase(count=20_000, rate=100.0, cover=True),),
     )

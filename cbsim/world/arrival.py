@@ -14,7 +14,7 @@ from cbsim.world.facts import Known
 from cbsim.world.found import Document
 from cbsim.world.happening import Happening
 from cbsim.world.hits import Teller, ticks
-from cbsim.world.server import Latency
+from cbsim.world.setting import Latency
 from cbsim.world.software import Product
 
 __all__ = ["BinaryArrival"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,30 +13,16 @@ from typing import TYPE_CHECKING
 from cbsim.errors import ScenarioError
 from cbsim.wire.event import text_field
 from cbsim.world.first_vocabulary import FEEDS, WATCHLISTS
+from cbsim.world.setting import EstateSize
 from cbsim.world.software import Binary, Software
 
 if TYPE_CHECKING:
     from faker import Faker
 
-__all__ = ["Estate", "EstateSize", "Feed", "Report", "Sensor", "User", "Watchlist"]
+__all__ = ["Estate", "Feed", "Report", "Sensor", "User", "Watchlist"]
 
 _GROUPS = ("Default Group", "Workstations", "Servers", "Finance", "Engineering", "Build Farm",
            "Executives", "Laboratory", "Branch Office", "Contractors")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class EstateSize:
-    """How large the estate is and what it runs."""
-
-    sensors: int = 50
-    binaries: int = 1000
-    groups: int = 4
-    os_mix: Mapping[str, float] = field(
-        default_factory=lambda: {"windows": 8, "linux": 1, "osx": 1}
-    )
-    """Relative weights of `windows`, `linux` and `osx`."""
-    spread: float = 1.1
-    """How many endpoints a new binary comes to, on average."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +171,8 @@ class Estate:
         return known[number] if number < len(known) else self.software.minted(os, number)
 
     def _sensors(self, rng: Random) -> list[Sensor]:
-        names, weights = [*self.size.os_mix], [*self.size.os_mix.values()]
+        mix = self.size.os.model_dump()
+        names, weights = [*mix], [*mix.values()]
         sites = ("NYC", "SEA", "LON", "BER", "SYD", "HQ")
         issuing = "-".join(str(rng.randrange(10**8, 2**32)) for _ in range(3))
         sensors = []

@@ -18,7 +18,8 @@ from cbsim.world.found import Document, Found
 from cbsim.world.happening import Happening
 from cbsim.world.process import Process
 from cbsim.world.raw import Connection
-from cbsim.world.server import Latency, Server, Voice, seconds
+from cbsim.world.server import Voice, seconds
+from cbsim.world.setting import Latency, Server
 
 __all__ = ["HostHit", "ProcessHit", "Search", "Synchronization", "Teller"]
 

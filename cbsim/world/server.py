@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from cbsim.catalog import (
@@ -11,7 +10,6 @@ from cbsim.catalog import (
     Field,
     Kind,
     Notification,
-    ServerVersion,
     Shape,
     id_in_key,
     routing_key,
@@ -19,37 +17,13 @@ from cbsim.catalog import (
 from cbsim.wire.clock import TICKS
 from cbsim.wire.document import Facts, Fixed, Template, text
 from cbsim.world.happening import Happening
+from cbsim.world.setting import Server
 
-__all__ = ["NOTHING", "Latency", "Server", "Voice", "seconds"]
+__all__ = ["NOTHING", "Voice", "seconds"]
 
 NOTHING = Fixed({})
 
 _UNIX = 11_644_473_600
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Seconds between what an endpoint does and what the server says of it.
-
-    A real server takes minutes; these are shortened so that a run of seconds sees them all.
-    """
-
-    store: float = 0.5
-    storage: float = 1.0
-    watchlist: float = 2.0
-    query: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The simulated server's version, dialect, name and pace."""
-
-    version: ServerVersion = ServerVersion.V5_2
-    dialect: Dialect = Dialect.OBSERVED
-    name: str = "cbserver.example.com"
-    latency: Latency = Latency()
-    watchlist_ids: bool = False
-    """Whether the keys of watchlist hits carry the watchlist's id."""
 
 
 class _Speech:

@@ -21,7 +21,8 @@ from cbsim.world.lives import Maker
 from cbsim.world.population import Population
 from cbsim.world.process import Process
 from cbsim.world.raw import Connection, environment
-from cbsim.world.server import Server, Voice
+from cbsim.world.server import Voice
+from cbsim.world.setting import Server
 from cbsim.world.upkeep import FailedTask, Partition
 
 __all__ = ["World"]

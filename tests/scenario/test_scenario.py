@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cbsim.catalog import ServerVersion, names
 from cbsim.errors import ScenarioError
+from cbsim.quantity import parse_rate
 from cbsim.scenario import rate as rates
 from cbsim.scenario.loader import load, parse, shipped
 from cbsim.scenario.mix import weights
@@ -21,14 +22,14 @@ from cbsim.shipped import folder
 
 @given(st.floats(0.5, 1e6))
 def test_rates_round_trip(rate: float) -> None:
-    assert rates.parse_rate(f"{rate:f}/s") == pytest.approx(rate, abs=1e-6)
-    assert rates.parse_rate(f"{rate:f}/min") == pytest.approx(rate / 60, abs=1e-6)
+    assert parse_rate(f"{rate:f}/s") == pytest.approx(rate, abs=1e-6)
+    assert parse_rate(f"{rate:f}/min") == pytest.approx(rate / 60, abs=1e-6)
 
 
 @pytest.mark.parametrize("text", ["-5/s", "fast", "0/s", "", "5/fortnight", "nan", "inf"])
 def test_no_rate(text: str) -> None:
     with pytest.raises(ScenarioError, match="expected a number above 0"):
-        rates.parse_rate(text)
+        parse_rate(text)
 
 
 @pytest.mark.parametrize(

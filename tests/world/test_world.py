@@ -22,7 +22,8 @@ from cbsim.wire.event import decode
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 from cbsim.world.arrivals import Arrivals
-from cbsim.world.estate import Estate, EstateSize
+from cbsim.world.estate import Estate
+from cbsim.world.setting import EstateSize, OsMix
 from tests.support.identities import check_identities, told
 from tests.support.stream import everything, readings, sent
 
@@ -498,7 +499,7 @@ def test_an_injected_hit_comes_at_its_moment() -> None:
 
 @pytest.mark.parametrize("spread", [1.1, 3.0])
 def test_binaries_come_to_as_many_endpoints_as_asked(spread: float) -> None:
-    estate = Estate(EstateSize(sensors=400, spread=spread, os_mix={"windows": 1}), 1)
+    estate = Estate(EstateSize(sensors=400, spread=spread, os=OsMix(windows=1, linux=0, osx=0)), 1)
     arrivals = Arrivals(estate, Random(1))
     new = 0
     for _ in range(20_000):
