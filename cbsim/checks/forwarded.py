@@ -104,8 +104,10 @@ class Forwarded(Layout):
         yield from [Visible()] if line is None else _seen(line)
 
     def shown(self, message: Message) -> Iterator[Visible]:
-        """What can be seen of each document or event."""
-        return of_message(message, documents=True, events=True)
+        """What can be seen of each document or event, of those that become lines."""
+        for visible in of_message(message, documents=True, events=True):
+            if visible.carried not in _NO_LINE:
+                yield _in_lines(visible)
 
     def mismatches(self, pair: Pair) -> list[Mismatch]:
         """The identities that differ."""
@@ -117,6 +119,20 @@ class Forwarded(Layout):
 
     def _key(self, visible: Visible) -> int:
         return identity_key(visible, visible.name, self._fields_of(visible.name))
+
+
+_NO_LINE = frozenset({"fbscriptexe"})
+"""What raw events carry of which forwarders write nothing."""
+_NO_PROCESS = frozenset({"ingress.event.tamper"})
+"""Raw events of whose process forwarders write nothing, whatever the header says."""
+
+
+def _in_lines(visible: Visible) -> Visible:
+    """What lines have of what can be seen."""
+    if visible.name not in _NO_PROCESS:
+        return visible
+    return visible._replace(values={name: value for name, value in visible.values.items()
+                                    if name not in ("guid", "md5", "pid")})  # fmt: skip
 
 
 _OPTIONAL = ("md5", "sensor", "host", "report_id", "watchlist_id", "feed_id")
@@ -157,7 +173,8 @@ def _seen(line: Mapping[str, Any]) -> Iterator[Visible]:
             docs = None
     inner = docs if isinstance(docs, list) else [docs]
     for part in inner or [None]:
-        yield Visible(name, "", _values(part, own, name) if isinstance(part, dict) else own, ticks)
+        values = _values(part, own, name) if isinstance(part, dict) else own
+        yield _in_lines(Visible(name, "", values, ticks))
 
 
 _PLACES = (

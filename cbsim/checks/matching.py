@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cbsim.checks.columns import Entries, Items, Keys, Ticks, other_keys
+from cbsim.checks.columns import Entries, Items, Keys, Kinds, Ticks, other_keys
 from cbsim.checks.layout import UNKNOWN, Layout
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.moment import CLOCKS, NEVER, Clock
@@ -125,19 +125,14 @@ class Matching:
     def _timed(self) -> tuple[Keys, Keys]:
         """The keys of both sides with their times in them."""
         entries, items = self.entries, self.items
-        ours, theirs = entries.keys.copy(), items.keys.copy()
         for kind, words in enumerate(KINDS):
             mine, its = np.flatnonzero(entries.kinds == kind), np.flatnonzero(items.kinds == kind)
-            if not len(mine) or not len(its):
-                continue
-            clock = _clock_of(entries.keys[mine], entries.ticks[mine], items.keys[its],
-                              items.ticks[its])  # fmt: skip
-            self.clocks[words] = clock
-            ours[mine] = _with_time(entries.keys[mine], clock.of_message(entries.ticks[mine]),
-                                    entries.ticks[mine])  # fmt: skip
-            theirs[its] = _with_time(items.keys[its], clock.of_item(items.ticks[its]),
-                                     items.ticks[its])  # fmt: skip
-        return ours, theirs
+            if len(mine) and len(its):
+                self.clocks[words] = _clock_of(entries.keys[mine], entries.ticks[mine],
+                                               items.keys[its], items.ticks[its])  # fmt: skip
+        return (self._at_clocks(entries.keys, entries.ticks, entries.kinds, down=False),
+                self._at_clocks(items.keys, items.ticks, items.kinds, down=False,
+                                shown=True))  # fmt: skip
 
     def _pair_otherwise(self, theirs: Keys) -> None:
         """Match what is left in other ways: times at a clock's border, and other keys."""
@@ -154,23 +149,30 @@ class Matching:
         among = np.flatnonzero(np.isin(self.entries.sequences, sequences))
         if len(keys) != len(among):
             return
-        chosen = (keys != UNKNOWN) & ~self.came[among]
-        ours = keys[chosen]
-        if self._layout.timed:
-            ours = self._at_its_clock(ours, among[chosen], ticks[chosen])
-        self._take(ours, among[chosen], theirs[over], over)
+        chosen = np.flatnonzero((keys != UNKNOWN) & ~self.came[among])
+        mine = among[chosen]
+        if not self._layout.timed:
+            self._take(keys[chosen], mine, theirs[over], over)
+            return
+        items = self.items
+        for down in (False, True):
+            left, over = np.flatnonzero(~self.came[mine]), self.strays
+            at = mine[left]
+            self._take(
+                self._at_clocks(keys[chosen[left]], ticks[chosen[left]], self.entries.kinds[at],
+                                down=down),
+                at, self._at_clocks(items.keys[over], items.ticks[over], items.kinds[over],
+                                    down=down, shown=True), over,
+            )  # fmt: skip
 
     def _pair_at_borders(self, left: Places, over: Places) -> None:
         entries, items = self.entries, self.items
-        for kind, words in enumerate(KINDS):
-            clock = self.clocks.get(words)
-            if clock is None or not clock.rounded:
-                continue
-            mine, its = left[entries.kinds[left] == kind], over[items.kinds[over] == kind]
-            ours = _with_time(entries.keys[mine], clock.of_message(entries.ticks[mine], down=True),
-                              entries.ticks[mine])  # fmt: skip
-            stands = clock.of_item(items.ticks[its], down=True)
-            self._take(ours, mine, _with_time(items.keys[its], stands, items.ticks[its]), its)
+        self._take(
+            self._at_clocks(entries.keys[left], entries.ticks[left], entries.kinds[left],
+                            down=True), left,
+            self._at_clocks(items.keys[over], items.ticks[over], items.kinds[over],
+                            down=True, shown=True), over,
+        )  # fmt: skip
 
     def _pair_by_own_clocks(self) -> None:
         """Match messages of names most of which did not come, at a precision of their own."""
@@ -189,13 +191,18 @@ class Matching:
                 self.clocks[entries.known[number]] = clock
                 self._take(keys[0], mine, keys[1], its)
 
-    def _at_its_clock(self, keys: Keys, places: Places, ticks: Ticks) -> Keys:
+    def _at_clocks(
+        self, keys: Keys, ticks: Ticks, kinds: Kinds, *, down: bool, shown: bool = False
+    ) -> Keys:
+        """Keys with times as the clock of each kind shows them; `shown` for those of an output."""
         found = keys.copy()
         for kind, words in enumerate(KINDS):
             if (clock := self.clocks.get(words)) is not None:
-                chosen = np.flatnonzero(self.entries.kinds[places] == kind)
+                chosen = np.flatnonzero(kinds == kind)
                 at = ticks[chosen]
-                found[chosen] = _with_time(keys[chosen], clock.of_message(at), at)
+                stand = clock.of_item if shown else clock.of_message
+                stands = stand(at, down=down and clock.rounded)
+                found[chosen] = _with_time(keys[chosen], stands, at)
         return found
 
     def _take(self, ours: Keys, mine: Places, theirs: Keys, its: Places) -> None:
@@ -227,9 +234,17 @@ def _clock_of(ours: Keys, our_ticks: Ticks, theirs: Keys, their_ticks: Ticks) ->
     )  # fmt: skip
     best, most = CLOCKS[0], -1
     for clock in CLOCKS:
-        keys = _with_time(ours, clock.of_message(our_ticks), our_ticks)
-        match, _ = paired(keys, _with_time(theirs, clock.of_item(their_ticks), their_ticks), None)
-        count = int((match >= 0).sum())
+        count = 0
+        left, over = np.arange(len(ours)), np.arange(len(theirs))
+        for down in (False, True) if clock.rounded else (False,):
+            mine, its = our_ticks[left], their_ticks[over]
+            match, _ = paired(
+                _with_time(ours[left], clock.of_message(mine, down=down), mine),
+                _with_time(theirs[over], clock.of_item(its, down=down), its), None,
+            )  # fmt: skip
+            found = match >= 0
+            count += int(found.sum())
+            left, over = np.delete(left, match[found]), over[~found]
         if count > most:
             best, most = clock, count
         if count == len(theirs):

@@ -23,7 +23,7 @@ __all__ = ["IDENTITIES", "Visible", "canonical", "known_name", "of_event_fields"
 IDENTITIES = {
     "guid": "the process: `process_id`, or `unique_id` or `id` without its segment; of a raw event "
             "the key of the header's process, of a processblock that of the blocked one; where "
-            "there is no pid or create time, the decimal `process_guid`",
+            "nothing says its pid, create time or sensor, the decimal `process_guid`",
     "md5": "`md5`, else `process_md5`; of a raw event the binary that it is about, else the "
            "process's",
     "timestamp": "`event_timestamp`, else `created_time`; of a raw event the header's",
@@ -53,6 +53,8 @@ class Visible(NamedTuple):
     """Its time, a FILETIME."""
     inner: int = NEVER
     """Of a document, its own time: when a binary was seen, not which message it is."""
+    carried: str = ""
+    """What a raw event carries, by the proto's field."""
 
     @property
     def raw(self) -> bool:
@@ -191,7 +193,8 @@ def _of_event(body: bytes, sent_as: str, headers: Mapping[str, int | str]) -> Vi
         told = blocked.HasField("blockedPid")
         pid, created, process = blocked.blockedPid, blocked.blockedProcCreateTime, 0
     else:
-        told = bool(created) and header.HasField("process_pid")
+        told = (header.HasField("process_pid") and header.HasField("process_create_time")
+                and (endpoint.HasField("SensorId") or "sensorId" in headers))  # fmt: skip
     values = {"sensor": str(sensor or ""), "pid": str(pid or "")}
     if told:
         values["guid"] = _key(sensor, pid, created)
@@ -200,7 +203,7 @@ def _of_event(body: bytes, sent_as: str, headers: Mapping[str, int | str]) -> Vi
     values["host"] = endpoint.SensorHostName or str(headers.get("sensorHostName", ""))
     values["md5"] = _digest_of(event, kind)
     also = sent_as if sent_as != name else ""
-    return Visible(name, also, values, header.timestamp or NEVER)
+    return Visible(name, also, values, header.timestamp or NEVER, carried=kind)
 
 
 _COMMON = ("header", "strings", "env")

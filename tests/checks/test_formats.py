@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cbsim.bus.recording import recorded
 from cbsim.bus.sink import NullSink
 from cbsim.checks import Comparison, Ledger, LedgerSink, compare
 from cbsim.checks.source import pieces
 from cbsim.scenario.loader import parse
-from cbsim.wire.message import Message
+from cbsim.wire.message import EVENTS_EXCHANGE, PROTOBUF_TYPE, Message
+from cbsim.wire.sensor_events_pb2 import CbEventMsg
 from tests.support.consumers import FORMATS, Format, Row, rows_of
 from tests.support.stream import sent
 
@@ -46,8 +49,8 @@ STREAMS = {
 class Run:
     """A run's messages, its ledger, and what each consumer makes of it."""
 
-    def __init__(self, kind: str) -> None:
-        self.stream: list[Message] = sent(parse(STREAMS[kind]))
+    def __init__(self, stream: list[Message]) -> None:
+        self.stream = stream
         self.ledger = Ledger(None)
         sink = LedgerSink(NullSink(), self.ledger, counted=True)
         for start in range(0, len(self.stream), 97):
@@ -61,7 +64,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Run]:
-    return {kind: Run(kind) for kind in STREAMS}
+    return {kind: Run(sent(parse(text))) for kind, text in STREAMS.items()}
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -94,8 +97,10 @@ def test_the_precision_of_times_is_told(runs: dict[str, Run], tmp_path: Path, na
 
 
 def edited(row: Row, place: tuple[str, ...]) -> Row | None:
-    """The row with another value there; None when there is nothing."""
+    """The row with another value there; None when there is nothing, or a document has its own."""
     row = copy.deepcopy(row)
+    if len(place) == 1 and any(place[0] in document for document in row.get("docs", ())):
+        return None
     inner: Any = row
     for step in place[:-1]:
         inner = inner.get(step, {})
@@ -177,3 +182,48 @@ def place_of(where: str, known: Format) -> int:
         return int(where.rpartition(" ")[2][:-1]) - 1
     header = known.suffix in (".csv", ".txt")
     return int(where.rpartition(":")[2]) - 1 - header
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_complete_output_of_captured_messages_is_whole(
+    shared: Path, tmp_path: Path, name: str
+) -> None:
+    known, run = FORMATS[name], Run([*recorded(shared / "captures")])
+    rows = [row for _, _, row in rows_of(known, run.stream)]
+    result = run.compared(known, rows, tmp_path)
+    assert not result.differences, [*map(str, result.differences[:5])]
+    assert result.total("received") == result.total("sent") == len(rows)
+
+
+_SENT_AS = {"filemod": "filemod", "tamperAlert": "tamper", "blocked": "processblock",
+            "fbscriptexe": "filelessscriptload", "crossproc": "crossprocopen"}  # fmt: skip
+
+
+def test_what_forwarders_write_of_events_that_say_little(tmp_path: Path) -> None:
+    """Without a pid, of another process, of none, or not at all."""
+    header = {"version": 4, "timestamp": 133_485_408_001_234_567, "process_guid": -77}
+    events = []
+    for number in range(3):
+        header["timestamp"] += 10_000_001
+        for carried in (
+            {"filemod": {"action": 1}},
+            {"filemod": {"action": 1}, "header": {"process_pid": 7, "process_create_time": 0}},
+            {"filemod": {"action": 1}, "header": {"process_pid": 8}},
+            {"tamperAlert": {"type": 1}, "header": {"process_pid": 9, "process_create_time": 1}},
+            {"blocked": {"blockedPid": 12}},
+            {"blocked": {"blockedPath": "c:\\x"}},
+            {"fbscriptexe": {}},
+            {"crossproc": {"remotethread": {"remoteProcPid": 4}}},
+        ):
+            endpoint = {"SensorId": number + 1, "SensorHostName": "ws"}
+            fields = {**carried, "header": header | carried.get("header", {}),
+                      "env": {"endpoint": endpoint}}  # fmt: skip
+            body = ParseDict(fields, CbEventMsg()).SerializePartialToString()
+            kind = _SENT_AS[next(it for it in carried if it != "header")]
+            events.append(Message(EVENTS_EXCHANGE, f"ingress.event.{kind}", PROTOBUF_TYPE, body))
+    known, run = FORMATS["forwarder"], Run(events)
+    rows = [row for _, _, row in rows_of(known, run.stream)]
+    assert len(rows) == 21
+    result = run.compared(known, rows, tmp_path)
+    assert not result.differences, [*map(str, result.differences[:5])]
+    assert result.total("received") == result.total("sent") == len(rows)

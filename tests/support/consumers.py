@@ -6,6 +6,7 @@ read from the bus.
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import io
@@ -99,14 +100,15 @@ def _guid(fields: Fields, key: str) -> str:
         if not key.startswith("alert.") and "unique_id" in fields:
             return str(fields["unique_id"])[:36]
         return str(fields.get("process_id", fields.get("process_guid", "")))
-    header, sensor = fields["header"], int(fields["env"]["endpoint"]["SensorId"])
+    header, sensor = fields["header"], int(fields["env"]["endpoint"].get("SensorId", 0))
     if "blocked" in fields:
         blocked = fields["blocked"]
         if "blockedPid" not in blocked:
             return ""
         created = int(blocked.get("blockedProcCreateTime", 0))
         return process_key(sensor, int(blocked["blockedPid"]), created)
-    if "process_pid" in header and int(header.get("process_create_time", 0)):
+    told = "process_pid" in header and "process_create_time" in header
+    if told and "SensorId" in fields["env"]["endpoint"]:
         return process_key(sensor, int(header["process_pid"]), int(header["process_create_time"]))
     return str(header.get("process_guid", ""))
 
@@ -124,14 +126,8 @@ def _forwarded(message: Message, stamp: Callable[[int], Any]) -> list[Row]:
             line: Row = {"type": name, "sensor_id": endpoint["SensorId"], "cb_server": "cb",
                          "computer_name": endpoint["SensorHostName"],
                          "timestamp": stamp(_ticks(fields))}  # fmt: skip
-            if "module" in fields:
-                # protobuf's JSON has bytes in base64
-                import base64
-
-                line["md5"] = base64.b64decode(fields["module"]["md5"]).decode()
-            elif guid := _guid(fields, reading.routing_key):
-                line["process_guid"] = guid
-            lines.append(line)
+            if "fbscriptexe" not in fields:
+                lines.append(line | _of_process(fields, reading.routing_key))
             continue
         line = {"cb_server": "cb", "type": name}
         line |= {key: it for key, it in fields.items() if key not in ("docs", "event_timestamp")}
@@ -145,6 +141,28 @@ def _forwarded(message: Message, stamp: Callable[[int], Any]) -> list[Row]:
             _fix(inner, reading.routing_key)
             lines.append(line | {"docs": [inner]})
     return lines
+
+
+def _of_process(fields: Fields, key: str) -> Row:
+    """What a forwarder's line says of the process, or the binary, that an event is about."""
+    if "module" in fields:
+        return {"md5": base64.b64decode(fields["module"]["md5"]).decode().upper()}
+    if "tamperAlert" in fields:
+        return {}
+    if "blocked" in fields:
+        blocked = fields["blocked"]
+        guid = {"process_guid": _guid(fields, key)} if "blockedPid" in blocked else {}
+        return guid | {"md5": _hex(blocked.get("blockedmd5Hash", ""))}
+    own = next((fields[kind]["md5hash"] for kind in ("process", "childproc", "modload")
+                if "md5hash" in fields.get(kind, {})), None)  # fmt: skip
+    digest = fields["header"].get("process_md5", "") if own is None else own
+    return {"process_guid": _guid(fields, key), "pid": fields["header"].get("process_pid", 0),
+            "md5": _hex(digest)}  # fmt: skip
+
+
+def _hex(digest: str) -> str:
+    # protobuf's JSON has bytes in base64
+    return base64.b64decode(digest).hex().upper()
 
 
 def _fix(line: Row, key: str) -> None:
