@@ -11,7 +11,7 @@ from cbsim.catalog.domain import DIGSIG_RESULTS, IOC_TYPES, Domain, Kind
 from cbsim.catalog.field import Field, Shape
 from cbsim.catalog.notification import GUESS, NOTIFICATIONS, Form, Notification
 from cbsim.catalog.origin import Origin
-from cbsim.catalog.raw import RAW_EVENTS, RawEvent, bytes_lengths, notation
+from cbsim.catalog.raw import RAW_EVENTS, RawEvent, Uncaptured, bytes_lengths, notation
 from cbsim.catalog.routing import id_in_key, name_of, name_of_event, routing_key
 from cbsim.catalog.server import BROADCAST_TYPES, Dialect, ServerVersion, parse_broadcast
 from cbsim.errors import CatalogError
@@ -33,6 +33,7 @@ __all__ = [
     "RawEvent",
     "ServerVersion",
     "Shape",
+    "Uncaptured",
     "bytes_lengths",
     "id_in_key",
     "lookup",

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from cbsim.catalog.origin import Origin
 from cbsim.catalog.server import ServerVersion
 
-__all__ = ["RAW_EVENTS", "RawEvent", "bytes_lengths", "notation"]
+__all__ = ["RAW_EVENTS", "RawEvent", "Uncaptured", "bytes_lengths", "notation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncaptured:
+    """A field that servers send and no capture has."""
+
+    path: str
+    """Dotted, as in `module.sha256`."""
+    origin: Origin
+    since: ServerVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +39,7 @@ class RawEvent:
     """How often it is sent, relative to all other messages, when a scenario does not say."""
     presence: tuple[tuple[str, float], ...]
     """How often captured events set a field (dotted path), 0 to 1; empty: none was captured."""
-    uncaptured: tuple[tuple[str, Origin], ...] = ()
-    """Fields (dotted paths) that servers send and no capture has, and where they are known from."""
+    uncaptured: tuple[Uncaptured, ...] = ()
     instead: tuple[str, ...] = ()
     """Messages that newer servers send under this key in place of those of `inner`."""
     note: str | None = None
@@ -55,8 +64,8 @@ class RawEvent:
     @property
     def unconfirmed(self) -> tuple[str, ...]:
         """Those of `carries` of which nobody knows whether servers send them."""
-        return tuple(path for path, origin in self.uncaptured
-                     if origin is Origin.GUESS and path in self.carries)  # fmt: skip
+        return tuple(field.path for field in self.uncaptured
+                     if field.origin is Origin.GUESS and field.path in self.carries)  # fmt: skip
 
     def in_version(self, version: ServerVersion) -> bool:
         """Whether servers of that version send it."""
@@ -140,13 +149,32 @@ _DECLARED = (
 )  # fmt: skip
 
 
-_UNCAPTURED: dict[str, tuple[tuple[str, Origin], ...]] = {
-    "netconn": (("networkv2", Origin.SAMPLE), ("networkv2.ja3", Origin.SAMPLE),
-                ("networkv2.ja3s", Origin.SAMPLE)),
-    "filelessscriptload": (("scriptexe", Origin.SAMPLE), ("fbscriptexe", Origin.GUESS)),
-    "crossprocopen": (("crossproc.remotethread", Origin.SAMPLE),),
-    **dict.fromkeys(("process", "procstart"), (("process.bFilteringKnownDlls", Origin.SAMPLE),)),
-}  # fmt: skip
+_UNCAPTURED = (
+    # Where it is known from, the version that began it, the field, the events that have it.
+    ("published sample", "5.2", "process.bFilteringKnownDlls", "process procstart"),
+    ("published sample", "5.2", "childproc.childProcType", "childproc"),
+    ("published sample", "5.2", "childproc.suppressed", "childproc"),
+    ("published sample", "5.2", "header.fork_pid", "moduleload filemod regmod netconn"),
+    ("guess", "6.x", "header.process_sha256", "procstart procend moduleload filemod regmod netconn "
+     "crossprocopen remotethread processblock filelessscriptload"),
+    ("guess", "6.x", "process.sha256hash", "procstart"),
+    ("guess", "6.x", "process.parent_sha256", "procstart"),
+    ("guess", "6.x", "childproc.sha256hash", "childproc"),
+    ("guess", "6.x", "modload.sha256hash", "moduleload"),
+    ("guess", "6.x", "filemod.sha256hash", "filemod"),
+    ("published sample", "6.x", "module.sha256", "module"),
+    ("published sample", "6.x", "networkv2", "netconn"),
+    ("published sample", "6.x", "networkv2.ja3", "netconn"),
+    ("published sample", "6.x", "networkv2.ja3s", "netconn"),
+    ("guess", "6.x", "crossproc.open.targetProcSha256", "crossprocopen"),
+    ("guess", "6.x", "crossproc.remotethread.remoteProcSha256", "remotethread"),
+    ("published sample", "7.x", "crossproc.remotethread", "crossprocopen"),
+    ("published sample", "7.x", "crossproc.isTarget", "crossprocopen"),
+    ("guess", "6.x", "blocked.blockResult", "processblock"),
+    ("published sample", "7.x", "scriptexe", "filelessscriptload"),
+    ("guess", "7.x", "fbscriptexe", "filelessscriptload"),
+    *(("guess", "7.x", path, "filelessscriptload") for path in _NAMED.split()),
+)  # fmt: skip
 _INSTEAD = {"crossprocopen": ("crossproc.remotethread",)}
 _NOTES = {
     "filelessscriptload": "Consumers read `scriptexe`. Whether servers send `fbscriptexe`, a script"
@@ -193,6 +221,12 @@ def notation(field: str) -> str | None:
     return next((said for pattern, said in _NOTATIONS if pattern.search(field)), None)
 
 
+def _uncaptured(name: str) -> tuple[Uncaptured, ...]:
+    return tuple(Uncaptured(path, Origin(origin), ServerVersion(since))
+                 for origin, since, path, events in _UNCAPTURED
+                 if name in events.split())  # fmt: skip
+
+
 def _declare() -> dict[str, RawEvent]:
     events = {}
     for name, carries, broadcast, since, until, weight, meaning, always, sometimes in _DECLARED:
@@ -210,7 +244,7 @@ def _declare() -> dict[str, RawEvent]:
             until=ServerVersion(until) if until else None,
             weight=weight,
             presence=tuple(presence.items()),
-            uncaptured=_UNCAPTURED.get(name, ()),
+            uncaptured=_uncaptured(name),
             instead=_INSTEAD.get(name, ()),
             note=_NOTES.get(name),
         )
@@ -220,8 +254,9 @@ def _declare() -> dict[str, RawEvent]:
             started = "ingress.event.procstart"
             values = {field: getattr(event, field) for field in RawEvent.__slots__}
             events[started] = RawEvent(
-                **values | {"name": started, "since": ServerVersion.V5_2, "until": None}
-            )
+                **values | {"name": started, "since": ServerVersion.V5_2, "until": None,
+                            "uncaptured": _uncaptured("procstart")}
+            )  # fmt: skip
     return events
 
 

@@ -107,15 +107,15 @@ def raw_event(event: RawEvent) -> Schema:
         for field in DESCRIPTOR.message_types_by_name[EVENT].fields
         if field.name not in ("header", "strings", "env", "internalUse")
     ]
-    properties: Schema = {name: False for name in carriers if name not in event.carries}
+    properties = _sources(event)
+    properties |= {name: False for name in carriers if name not in event.carries}
     if event.created is not None:
-        properties["process"] = {
-            "properties": {"created": {"const": event.created}}, "required": ["created"],
-        }  # fmt: skip
+        properties["process"]["properties"]["created"] |= {"const": event.created}
+        properties["process"]["required"] = ["created"]
     for path in event.inner:
         outer, _, inner = path.partition(".")
         choices = [inner, *(other.partition(".")[2] for other in event.instead)]
-        properties[outer] = {"required": choices} if len(choices) == 1 else {
+        properties[outer] |= {"required": choices} if len(choices) == 1 else {
             "anyOf": [{"required": [choice]} for choice in choices]
         }  # fmt: skip
     body: Schema = {
@@ -128,3 +128,21 @@ def raw_event(event: RawEvent) -> Schema:
     if len(event.carries) == 1:
         return body | {"required": [*event.carries]}
     return body | {"anyOf": [{"required": [name]} for name in event.carries]}
+
+
+def _sources(event: RawEvent) -> Schema:
+    """Of each field that servers are known to set, where that is known from."""
+    said = {path: f"capture, in {often:.4g} of 1" for path, often in event.presence}
+    for field in event.uncaptured:
+        since = max(field.since, event.since)
+        said[field.path] = f"{field.origin}, from {since} on"
+    root: Schema = {}
+    for path, words in said.items():
+        *outer, last = path.split(".")
+        properties = root
+        for part in outer:
+            properties = properties.setdefault(part, {}).setdefault("properties", {})
+        properties.setdefault(last, {})["$comment"] = words
+    if strings := root.get("strings"):
+        root["strings"] = {"items": strings}
+    return root

@@ -193,8 +193,9 @@ class Validation:
         shape = (*sorted(fields), "docs", *sorted(first))
         if shape not in self._closest:
             odds = {name: len(list(validator(name, self._dialect).iter_errors(fields)))
+                    + len(fields) - _known(name, fields)
                     for name, entry in NOTIFICATIONS.items() if not entry.guessed}  # fmt: skip
-            ranked = sorted(odds, key=lambda name: (odds[name], -_known(name, fields)))
+            ranked = sorted(odds, key=odds.__getitem__)
             if odds[ranked[0]] >= max(3, len(fields)):
                 raise CatalogError("no notification has these fields; --as NAME says what it is")
             self._closest[shape] = ranked[0]

@@ -42,7 +42,7 @@ def command(name: str | None, server: str | None) -> None:
         return
     entry = lookup(name)
     page.print(_of_notification(entry, version) if isinstance(entry, Notification) else
-               _of_event(entry))  # fmt: skip
+               _of_event(entry, version))  # fmt: skip
     if entry.note:
         page.print(f"\n{entry.note}")
 
@@ -81,12 +81,13 @@ def _of_notification(entry: Notification, version: ServerVersion | None) -> Tabl
     return table
 
 
-def _of_event(entry: RawEvent) -> Table:
-    table = _table("field", "captured events that set it", "from", fixed="field")
+def _of_event(entry: RawEvent, version: ServerVersion | None) -> Table:
+    table = _table("field", "since", "captured events that set it", "from", fixed="field since")
     for path, often in entry.presence:
-        table.add_row(path, _share(often), "capture")
-    for path, origin in entry.uncaptured:
-        table.add_row(path, "", origin)
+        table.add_row(path, entry.since, _share(often), "capture")
+    for field in entry.uncaptured:
+        if version is None or version.includes(field.since):
+            table.add_row(field.path, max(field.since, entry.since), "", field.origin)
     return table
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, Origin
+from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, Origin, ServerVersion
 from tests.support.specification import examples
+from tests.support.stream import everything, readings, sent
 
 FORWARDED = "feed.ingress.hit.process"
 """The one capture under this name is a forwarder's line, and no message of the bus."""
@@ -71,3 +74,27 @@ def test_a_script_from_a_file_is_unconfirmed() -> None:
     assert entry.unconfirmed == ("fbscriptexe",)
     assert "not known" in str(entry.note)
     assert not any(it.unconfirmed for it in RAW_EVENTS.values() if it is not entry)
+
+
+@pytest.mark.parametrize("version", ServerVersion)
+def test_every_raw_field_that_is_sent_is_known_from_somewhere(version: ServerVersion) -> None:
+    for name, fields in readings(sent(everything(version))):
+        if name in RAW_EVENTS:
+            entry = RAW_EVENTS[name]
+            known = {*dict(entry.presence), *(field.path for field in entry.uncaptured)}
+            for path in paths(fields):
+                assert {path, *outer(path)} & known, (name, path)
+
+
+def paths(fields: dict[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in fields.items():
+        inner = value[0] if isinstance(value, list) else value
+        if isinstance(inner, dict):
+            yield from paths(inner, f"{before}{name}.")
+        else:
+            yield before + name
+
+
+def outer(path: str) -> Iterator[str]:
+    while path := path.rpartition(".")[0]:
+        yield path

@@ -57,9 +57,12 @@ def test_what_servers_send_is_valid(shared: Path, file: str, name: str | None) -
 
 
 def test_documents_that_are_no_list_are_refused(shared: Path) -> None:
-    tally, found = judged(shared / "cases" / "20-docs-as-object.json", STORAGE)
-    assert tally.invalid == 1
-    assert [finding.problem.pointer for finding in found] == ["/docs"]
+    for told in (STORAGE, None):
+        tally, found = judged(shared / "cases" / "20-docs-as-object.json", told)
+        assert tally.invalid == 1
+        assert [(finding.name, finding.problem.pointer) for finding in found] == [
+            (STORAGE, "/docs")
+        ]
 
 
 @pytest.mark.parametrize(

@@ -331,8 +331,8 @@ def test_raw_arguments_constrain(event: Any) -> None:
         (lambda: cb.watchlist_hit_process(dialect="observd"), "did you mean 'observed'"),  # type: ignore[arg-type]
         (lambda: cb.watchlist_hit_process(sensor_id=-1), "sensor_id=-1: expected a whole number"),
         (lambda: cb.watchlist_hit_process(docs=(3, 1)), r"docs=\(3, 1\): expected how many"),
-        (lambda: cb.watchlist_hit_process(docs=0), "docs=0: expected a whole number from 1 to"),
-        (lambda: cb.message("feed.*", docs=(0, 2)), "docs=0: expected a whole number from 1 to"),
+        (lambda: cb.watchlist_hit_process(docs=-1), "docs=-1: expected a whole number from 0 to"),
+        (lambda: cb.message("feed.*", docs=(-1, 2)), "docs=-1: expected a whole number from 0 to"),
         (lambda: cb.feed_ingress_hit_host(server="4.2"), "not sent by that version: expected 5.2"),
         (lambda: cb.feed_ingress_hit_process(ioc_type="ip"), "md5, dns or ipv4"),  # type: ignore[arg-type]
         (lambda: cb.feed_ingress_hit_binary(md5="beef"), "expected 32 hex digits"),
