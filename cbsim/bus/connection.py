@@ -27,6 +27,7 @@ __all__ = [
     "parameters",
     "redacted",
     "sentence",
+    "trust",
     "wait_for",
 ]
 
@@ -137,7 +138,7 @@ def parameters(url: str, tls: Tls = PLAIN, patience: Patience = DEFAULT) -> pika
         ours = max(1, int(patience.silence / 3))
         made.heartbeat = lambda _, proposed: min(proposed or ours, ours)
     if url.startswith("amqps:"):
-        made.ssl_options = pika.SSLOptions(_context(tls), made.host)
+        made.ssl_options = pika.SSLOptions(trust(tls), made.host)
     return made
 
 
@@ -220,7 +221,8 @@ def _look(host: str, port: int, patience: float) -> None:
             raise ConnectionRefusedError
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
+def trust(tls: Tls) -> ssl.SSLContext:
+    """What is trusted, and who we are, for connections of any kind; raises BrokerError."""
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError:

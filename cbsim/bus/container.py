@@ -40,6 +40,8 @@ class Running:
     """A container whose RabbitMQ answers."""
 
     url: str = field(repr=False)
+    management: str | None
+    """Where its management API answers, without a login, if it has a port."""
     states: Callable[[], dict[str, QueueState]] = field(repr=False)
     """What each queue holds."""
 
@@ -81,7 +83,7 @@ def container(
             login = f"{quote(user, '')}:{quote(password, '')}"
             url = f"amqp://{login}@{host}:{_published(created)}/{quote(vhost, '')}"
             _await(created, url, patience)
-            yield Running(url, lambda: _states(created, vhost))
+            yield Running(url, _management(created, host), lambda: _states(created, vhost))
 
 
 def _engine() -> DockerClient:
@@ -148,6 +150,11 @@ def _published(running: Container) -> int:
     if not published:
         raise BrokerError(f"--broker docker: image {running.image} publishes no port {_AMQP}")
     return int(published[0]["HostPort"])
+
+
+def _management(running: Container, host: str) -> str | None:
+    published = running.ports.get(_MANAGEMENT)
+    return f"http://{host}:{published[0]['HostPort']}" if published else None
 
 
 def _await(running: Container, url: str, patience: float) -> None:

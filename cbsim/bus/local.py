@@ -47,6 +47,8 @@ class Node:
     """A running node."""
 
     url: str = field(repr=False)
+    management: str | None
+    """Where its management API answers, without a login."""
     environment: Mapping[str, str] = field(repr=False)
     """With which `rabbitmqctl` finds it."""
     server: str
@@ -77,12 +79,14 @@ def node(
     password: str | None = None,
     vhost: str = "/",
     config: str = "",
+    management: bool = False,
     patience: float = 90.0,
 ) -> Iterator[Node]:
     """A RabbitMQ node of our own: its own ports, data, cookie and name, gone without trace.
 
     Port 0 is any free one, password None a random one, `config` what else its rabbitmq.conf shall
-    say. Waits up to `patience` seconds for it to answer. Raises BrokerError when rabbitmq-server is
+    say. With `management` its API answers, and counts every second. Waits up to `patience` seconds
+    for it to answer. Raises BrokerError when rabbitmq-server is
     not installed or does not start.
     """
     server = _server()
@@ -90,7 +94,9 @@ def node(
     for attempt in range(1, _TRIES + 1):
         with ExitStack() as stack:
             try:
-                started = stack.enter_context(_started(server, port, user, password, vhost, config))
+                started = stack.enter_context(
+                    _started(server, _Login(user, password, vhost), port, config, management)
+                )
                 _await(started, patience)
             except BrokerError as error:
                 if attempt == _TRIES or not any(one in str(error) for one in _TAKEN):
@@ -119,7 +125,7 @@ def _server() -> str:
 
 @contextmanager
 def _started(
-    server: str, port: int, user: str, password: str, vhost: str, config: str
+    server: str, login: _Login, port: int, config: str, management: bool
 ) -> Iterator[_Started]:
     if port:
         with socket.socket() as taken:
@@ -128,23 +134,32 @@ def _started(
                 taken.bind(("127.0.0.1", port))
             except OSError as error:
                 raise BrokerError(f"--broker local: port {port}: {error.strerror}") from None
-    free, distribution, epmd = _free_ports(3)
+    free, *others = _free_ports(4 if management else 3)
     port = port or free
+    ports = _Ports(port, *others)
     home = Path(tempfile.mkdtemp(prefix="cbsim-rabbitmq-"))
-    environment = _prepared(home, _Ports(port, distribution, epmd), config)
-    definitions = json.dumps(_definitions(user, password, vhost))
+    environment = _prepared(home, ports, config)
+    definitions = json.dumps(_definitions(*login))
     _write(home / "definitions.json", definitions)
-    command = [sys.executable, "-I", "-S", keeper.__file__, str(home), str(epmd), server]
+    command = [sys.executable, "-I", "-S", keeper.__file__, str(home), str(ports.epmd), server]
     with keeper.kept(command, environment) as process:
-        login = f"{quote(user, '')}:{quote(password, '')}"
-        url = f"amqp://{login}@127.0.0.1:{port}/{quote(vhost, '')}"
-        yield _Started(Node(url, environment, server, vhost), process)
+        shown = f"{quote(login.user, '')}:{quote(login.password, '')}"
+        url = f"amqp://{shown}@127.0.0.1:{port}/{quote(login.vhost, '')}"
+        at = f"http://127.0.0.1:{ports.management}" if management else None
+        yield _Started(Node(url, at, environment, server, login.vhost), process)
+
+
+class _Login(NamedTuple):
+    user: str
+    password: str
+    vhost: str
 
 
 class _Ports(NamedTuple):
     amqp: int
     distribution: int
     epmd: int
+    management: int | None = None
 
 
 def _prepared(home: Path, ports: _Ports, config: str) -> dict[str, str]:
@@ -170,11 +185,18 @@ def _prepared(home: Path, ports: _Ports, config: str) -> dict[str, str]:
         "RABBITMQ_LOG_BASE": str(home / "log"),
         "RABBITMQ_PID_FILE": str(home / "pid"),
     }
+    plugins = ""
+    if ports.management is not None:
+        plugins = "rabbitmq_management"
+        config += (
+            f"\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {ports.management}\n"
+            "collect_statistics_interval = 1000"
+        )
     files = {
         "rabbitmq.conf": f"listeners.tcp.local = 127.0.0.1:{ports.amqp}\nlog.file.level = warning\n"
         f"load_definitions = {home}/definitions.json\n{config}\n",
         "advanced.config": "[].\n",
-        "plugins": "[].\n",
+        "plugins": f"[{plugins}].\n",
         "env.conf": "",
         ".erlang.cookie": secrets.token_hex(16),
     }

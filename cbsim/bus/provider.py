@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,13 +18,15 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import PLAIN, Tls, check, redacted
-from cbsim.bus.queue_state import QueueState, backlog_of
+from cbsim.bus.queue_state import QueueState, Reading, backlog_of
 from cbsim.errors import BrokerError, CbsimError
 from cbsim.interrupt import heed
 from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE
 
 if TYPE_CHECKING:
+    from cbsim.bus.container import Running
     from cbsim.bus.embedded import Faults
+    from cbsim.bus.local import Node
 
 __all__ = ["OWN", "Broker", "provide"]
 
@@ -45,6 +47,12 @@ class Broker:
     faults: Faults | None = None
     states: Callable[[], Mapping[str, QueueState]] | None = None
     """What each queue holds, for a broker that can tell."""
+    bound: Callable[[Sequence[str]], Set[str]] | None = None
+    """Which queues messages of these exchanges may come to, for a broker in our own process."""
+    readings: Callable[[], Mapping[str, Reading]] | None = None
+    """What each queue holds and did, at this moment, for the same."""
+    management: str | None = None
+    """Where its management API answers, without a login, if that is known."""
     backlog: Callable[[], int] | None = None
     """How many messages consumers have yet to take, for a broker that can tell."""
 
@@ -86,6 +94,7 @@ class _Wanted:
     tls: Tls = PLAIN
     certificate: Certificate | None = None
     exchanges: Sequence[str] = ()
+    watched: bool = False
 
 
 @contextmanager
@@ -98,6 +107,7 @@ def provide(
     password: str | None = None,
     certificate: Certificate | None = None,
     exchanges: Sequence[str] = (EVENTS_EXCHANGE, RAW_EXCHANGE),
+    watched: bool = False,
 ) -> Iterator[Broker]:
     """A broker for as long as the context lasts; whatever was started ends with it, or with us.
 
@@ -112,14 +122,16 @@ def provide(
     The first three can carry more, as a URL does: `embedded://user:password@host:port/vhost`,
     `local://user:password@:port/vhost`, `docker://image:tag?port=5004&management=15672`. What they
     leave open is `host`, `port` (0: any free one), and `password` (None: a random one). With a
-    `certificate` the embedded broker speaks TLS, `amqps://`. Raises BrokerError.
+    `certificate` the embedded broker speaks TLS, `amqps://`. A RabbitMQ of our own whose queues are
+    to be `watched` has its management API. Raises BrokerError.
     """
     if broker == "auto":
         broker = os.environ.get("CBSIM_BROKER_URL") or "embedded"
     kind = broker.partition(":")[0]
     wanted = _Wanted(
-        kind, host, port, password=password, tls=tls, certificate=certificate, exchanges=exchanges
-    )
+        kind, host, port, password=password, tls=tls, certificate=certificate, exchanges=exchanges,
+        watched=watched,
+    )  # fmt: skip
     if certificate is not None and kind != "embedded":
         raise BrokerError(
             f"broker {redacted(broker)}: only the embedded one takes a certificate of ours"
@@ -160,6 +172,8 @@ def _embedded(wanted: _Wanted) -> Iterator[Broker]:
             secret=bool(wanted.password),
             faults=broker.faults,
             states=lambda: broker.queues,
+            readings=lambda: broker.readings,
+            bound=lambda exchanges: broker.call(lambda server: server.vhost.bound(exchanges)),
             backlog=lambda: broker.call(backlog),
         )
 
@@ -169,9 +183,13 @@ def _local(wanted: _Wanted) -> Iterator[Broker]:
     from cbsim.bus.local import node
 
     with node(
-        port=wanted.port, user=wanted.user, password=wanted.password, vhost=wanted.vhost
+        port=wanted.port,
+        user=wanted.user,
+        password=wanted.password,
+        vhost=wanted.vhost,
+        management=wanted.watched,
     ) as running:
-        yield _rabbitmq(running.url, running.states, secret=bool(wanted.password))
+        yield _rabbitmq(running, secret=bool(wanted.password))
 
 
 @contextmanager
@@ -181,21 +199,22 @@ def _docker(wanted: _Wanted) -> Iterator[Broker]:
     with container(
         image=wanted.image or IMAGE,
         port=wanted.port,
-        management_port=wanted.management,
+        management_port=0 if wanted.watched and not wanted.management else wanted.management,
         user=wanted.user,
         password=wanted.password,
         vhost=wanted.vhost,
     ) as running:
-        yield _rabbitmq(running.url, running.states, secret=bool(wanted.password))
+        yield _rabbitmq(running, secret=bool(wanted.password))
 
 
-def _rabbitmq(url: str, states: Callable[[], Mapping[str, QueueState]], *, secret: bool) -> Broker:
+def _rabbitmq(running: Node | Running, *, secret: bool) -> Broker:
     return Broker(
-        url,
+        running.url,
         own=True,
         secret=secret,
-        states=states,
-        backlog=lambda: backlog_of(states().values()),
+        states=running.states,
+        management=running.management,
+        backlog=lambda: backlog_of(running.states().values()),
     )
 
 

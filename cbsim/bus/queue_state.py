@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["QueueState", "asked_of", "backlog_of", "states_of"]
+__all__ = ["QueueState", "Reading", "Totals", "asked_of", "backlog_of", "states_of"]
 
 
 class QueueState(NamedTuple):
@@ -13,7 +13,28 @@ class QueueState(NamedTuple):
 
     ready: int
     unacked: int
+    """0 where the broker cannot tell."""
     consumers: int
+
+    @property
+    def depth(self) -> int:
+        """How many messages consumers are not done with."""
+        return self.ready + self.unacked
+
+
+class Totals(NamedTuple):
+    """How many messages ever came into a queue, were given to consumers, and were done with."""
+
+    arrived: int
+    delivered: int
+    acked: int
+
+
+class Reading(NamedTuple):
+    """What a queue holds, and what it ever did where the broker counts."""
+
+    state: QueueState
+    totals: Totals | None = None
 
 
 def asked_of(vhost: str) -> tuple[str, ...]:
@@ -30,4 +51,4 @@ def states_of(listed: str) -> dict[str, QueueState]:
 
 def backlog_of(states: Iterable[QueueState]) -> int:
     """How many messages are in queues that have consumers, or unacknowledged with these."""
-    return sum(state.ready + state.unacked for state in states if state.consumers)
+    return sum(state.depth for state in states if state.consumers)

@@ -17,6 +17,7 @@ from cbsim.cli.outlet import refused
 from cbsim.cli.publishing import Publishing
 from cbsim.cli.target import Destination, Target, opened, target_options
 from cbsim.cli.verdict import Remarks, strict_option
+from cbsim.cli.watching import Watching, watch_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import taken
 from cbsim.report.terminal import Console
@@ -46,6 +47,7 @@ __all__ = ["command"]
     help="Share the run out to N processes, 8 at most, each with sensors and a connection of its "
     "own.",
 )
+@watch_options
 @strict_option
 def command(
     scenario: str,
@@ -55,6 +57,7 @@ def command(
     changes: Changes,
     start: datetime | None,
     workers: int | None,
+    watching: Watching,
     strict: bool,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
@@ -74,15 +77,22 @@ def command(
     about = {"scenario": scenario, "seed": str(wanted.seed), "start": begin.isoformat(),
              "server": wanted.server.version,
              **({} if workers is None else {"workers": str(workers)})}  # fmt: skip
-    with taken(), opened(to, broker, publishing, topology, about) as target:
-        console = Console(sys.stderr, scenario, target.shown)
-        if workers is None:
-            report = _alone(wanted, target, console, begin, count)
-        else:
-            report = _shared(wanted, target, console, begin, count, workers)
-        console.summary(report)
-        if not report.interrupted:
-            target.drain()
+    if to.sink != "amqp":
+        watching.refuse(f"--sink {to.sink}: it goes to no broker, which has no queues")
+    with (
+        taken(),
+        opened(to, broker, publishing, topology, about, watched=bool(watching.watch)) as target,
+    ):
+        with watching.over(target.broker, topology) as watch:
+            console = Console(sys.stderr, scenario, target.shown, watch)
+            if workers is None:
+                report = _alone(wanted, target, console, begin, count)
+            else:
+                report = _shared(wanted, target, console, begin, count, workers)
+            console.summary(report)
+            if not report.interrupted:
+                target.drain()
+        console.queues()
     refused(report.sent, report.confirmed)
     if late := console.late(report):
         remarks.say(late)
@@ -93,6 +103,8 @@ def _alone(
     wanted: Scenario, target: Target, console: Console, begin: datetime, count: int | None
 ) -> Report:
     into = target.open()
+    if console.watch is not None:
+        console.watch.published = lambda: into.confirmed
     began = time.monotonic()
     try:
         with closing(into), console:
@@ -113,17 +125,24 @@ def _shared(
     # Processes take long to import for those who want none.
     from cbsim.scenario import crew
 
-    last: list[Progress] = []
+    last: list[tuple[float, Progress]] = []
 
     def tell(progress: Progress) -> None:
-        last[:] = [progress]
+        last[:] = [(time.monotonic(), progress)]
         console.progress(progress)
+
+    def confirmed() -> int:
+        # Workers tell once a second; in between they go on as they did.
+        return sum(one.confirmed + int(one.rate * (time.monotonic() - at)) for at, one in last)
+
+    if console.watch is not None:
+        console.watch.published = confirmed
 
     try:
         with console:
             return crew.run(wanted, target.outlet, begin, workers, count=count, on_progress=tell)
     except CbsimError:
-        for progress in last:
+        for _, progress in last:
             console.failed(progress.sent, progress.confirmed)
         raise
 

@@ -14,6 +14,7 @@ import click
 from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import redacted
 from cbsim.bus.embedded import FAULTS, Faults
+from cbsim.bus.gauge import AUTO
 from cbsim.bus.provider import Broker
 from cbsim.cli.broker import BrokerChoice, broker_options, given_password
 from cbsim.cli.changes import Changes, changes_options
@@ -23,11 +24,13 @@ from cbsim.cli.options import HEALTH_PORT
 from cbsim.cli.outlet import refused
 from cbsim.cli.publishing import Publishing, publishing_options
 from cbsim.cli.verdict import beginning
+from cbsim.cli.watching import Watching, watch_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import taken
 from cbsim.report.endpoint import Endpoint, Health
 
 if TYPE_CHECKING:
+    from cbsim.load.watch import Watch
     from cbsim.scenario.runner import Progress
 
 __all__ = ["command"]
@@ -86,6 +89,7 @@ _NOTHING = "none"
 )
 @changes_options
 @publishing_options
+@watch_options
 def command(
     scenario: str,
     broker: BrokerChoice,
@@ -97,6 +101,7 @@ def command(
     token: str | None,
     changes: Changes,
     publishing: Publishing,
+    watching: Watching,
 ) -> None:
     """Be a Carbon Black server's bus until stopped: a broker, its exchanges, SCENARIO on and on.
 
@@ -135,6 +140,7 @@ def command(
                 port=port,
                 certificate=Certificate(tls_cert, tls_key) if tls_cert else None,
                 exchanges=(topology.events, topology.raw),
+                watched=bool(watching.watch),
             )
         )
         health = Health("starting", scenario, redacted(at.url))
@@ -145,6 +151,13 @@ def command(
         hold(taken(at.faults.clear) if at.faults is not None else taken())
         with beginning():
             publisher = Publisher(at.url, topology, at.tls, patience=publishing.patience)
+        # A broker in this process is asked at no cost.
+        own = (AUTO,) if at.bound is not None else ()
+        watch = hold(
+            watching.over(at, topology, lambda: publisher.confirmed, otherwise=own, interval=_TICK)
+        )
+        if watch is not None:
+            watch.on_reading(lambda _: _note(health, watch))
         health.status = "ready"
         told = scenario if wanted is None else f"{scenario}, seed {wanted.seed}"
         _say(at, told, endpoint.url)
@@ -168,6 +181,19 @@ def command(
         return
     click.echo(f"{report.sent:,} sent, {report.confirmed:,} confirmed", err=True)
     refused(report.sent, report.confirmed)
+
+
+def _note(health: Health, watch: Watch) -> None:
+    health.queues = {
+        name: {
+            "ready": course.state.ready,
+            "unacked": course.state.unacked,
+            "consumers": course.state.consumers,
+            "lag": None if course.lag is None else round(course.lag, 3),
+        }
+        for name, course in watch.courses.items()
+        if course.there
+    }
 
 
 class _OfConsumers:

@@ -58,7 +58,8 @@ class Target:
     """Opens a sink there; with a ledger, that writes messages down first."""
     shown: str
     """What it is, for a person."""
-    _broker: Broker | None
+    broker: Broker | None
+    """None for a sink that is none."""
 
     def open(self) -> Counted:
         """A sink there, which counts; raises InputError when there is none."""
@@ -67,7 +68,7 @@ class Target:
 
     def drain(self) -> None:
         """Give consumers of a broker of our own the time to take everything; say what is left."""
-        if self._broker is not None and (left := self._broker.drain()):
+        if self.broker is not None and (left := self.broker.drain()):
             click.echo(f"{left:,} messages were left with consumers that took no more", err=True)
 
 
@@ -78,9 +79,12 @@ def opened(
     publishing: Publishing,
     topology: Topology,
     about: Mapping[str, str],
+    *,
+    watched: bool = False,
 ) -> Iterator[Target]:
     """The target of messages, with its broker and a new ledger; `about` says there what was run.
 
+    A broker that is started for it can tell of its queues if these are to be `watched`.
     A ledger is kept unless an error came before the first message. Raises CbsimError.
     """
     if to.sink != "amqp":
@@ -93,7 +97,9 @@ def opened(
         outlet = Outlet(to.sink, topology, patience=publishing.patience, ledger=to.ledger)
         at = None
         if to.sink == "amqp":
-            at = stack.enter_context(broker.provided(exchanges=(topology.events, topology.raw)))
+            at = stack.enter_context(
+                broker.provided(exchanges=(topology.events, topology.raw), watched=watched)
+            )
             outlet = replace(outlet, url=at.url, tls=at.tls)
         yield Target(outlet, to.sink if at is None else at.shown, at)
 

@@ -6,7 +6,7 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -43,6 +43,8 @@ class Health:
     """Messages sent in the last second."""
     behind: float = 0.0
     """How far it is behind schedule, in seconds."""
+    queues: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """What is ready and unacked in each queue that is watched, its consumers, and its lag (s)."""
 
 
 class Endpoint:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, TextIO
 from rich import console as rich_console
 from rich.table import Table
 
+from cbsim.report.queues import beside, last_words
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from cbsim.load.watch import Watch
     from cbsim.scenario.runner import Progress, Report
 
 __all__ = ["Console"]
@@ -20,9 +23,11 @@ _LATE = 0.1
 class Console:
     """Shows a run on a stream. Use it as a context manager around the run."""
 
-    def __init__(self, stream: TextIO, scenario: str, where: str) -> None:
+    def __init__(
+        self, stream: TextIO, scenario: str, where: str, watch: Watch | None = None
+    ) -> None:
         self._console = rich_console.Console(file=stream, highlight=False)
-        self._scenario, self._where = scenario, where
+        self._scenario, self._where, self.watch = scenario, where, watch
         self._bar: Bar | None = None
 
     def __enter__(self) -> Console:
@@ -51,8 +56,10 @@ class Console:
         line = f"{progress.sent:,} sent, {progress.confirmed:,} confirmed, {progress.rate:,.0f}/s"
         if progress.lag > _LATE:
             line += f", {progress.lag:.1f} s behind schedule"
+        if self.watch is not None and (queues := beside(self.watch)):
+            line += f"; {queues}"
         if self._bar is None:
-            self._console.print(f"{progress.phase}: {line}", soft_wrap=True)
+            self._console.print(f"{progress.phase}: {line}", soft_wrap=True, markup=False)
             return
         self._bar.update(
             self._task,
@@ -74,6 +81,12 @@ class Console:
         if report.interrupted:
             text += "; interrupted"
         self._console.print(text, soft_wrap=True)
+
+    def queues(self) -> None:
+        """Show what became of the queues that were watched."""
+        if self.watch is not None:
+            for sentence in last_words(self.watch):
+                self._console.print(sentence, soft_wrap=True, markup=False)
 
     @staticmethod
     def late(report: Report) -> str | None:

@@ -34,6 +34,11 @@ class Lags:
                 return
         self._counts[-1] += later
 
+    def count(self, seconds: float, messages: int = 1) -> None:
+        """So many messages were so late."""
+        self.worst = max(self.worst, seconds)
+        self._counts[bisect_left(_BOUNDS, seconds)] += messages
+
     def merge(self, others: Lags) -> None:
         """Count the lags of another run too."""
         self.worst = max(self.worst, others.worst)

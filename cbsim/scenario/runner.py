@@ -6,12 +6,13 @@ import gc
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from cbsim.bus.sink import Sink
 from cbsim.interrupt import heed, note, whole
@@ -19,6 +20,9 @@ from cbsim.scenario import rate as rates
 from cbsim.scenario.lag import Lags
 from cbsim.scenario.model import Phase, Scenario
 from cbsim.scenario.stream import Batch, Stream
+
+if TYPE_CHECKING:
+    from cbsim.load.course import Course
 
 __all__ = ["Progress", "Report", "conduct", "few_collections", "run"]
 
@@ -44,6 +48,8 @@ class Report:
     interrupted: bool = False
     republished: int = 0
     """How many messages were sent again after a lost connection."""
+    queues: Mapping[str, Course] = field(default_factory=dict)
+    """What became of the queues that were watched."""
 
     @property
     def lag(self) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -33,6 +33,7 @@ from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded import Faults
+    from cbsim.load.course import Course
     from cbsim.scenario.runner import Report
     from cbsim.strategies.fault import Labelled
 
@@ -178,11 +179,14 @@ class CbServer:
         count: int | None = None,
         seed: int | None = None,
         raw: str | None = None,
+        watch: str | CbQueue | Iterable[str | CbQueue] = (),
     ) -> Report:
         """Run a scenario, by name or path, at another rate (a number a second, `500/s`, `max`).
 
         `raw` says how raw events go: `single`, on the exchange of events, as `bundles`, on that of
-        raw data, or `both`.
+        raw data, or `both`. Queues to `watch`, or `auto` for all that are bound, are followed while
+        it runs: `report.queues` has what waits in each at the end (`state`), for how long (`lag`,
+        `lags`), and the most that ever did.
 
         What the server simulates is the scenario's affair, except for what the fixture, its marker
         or the constructor named. The first run has the seed as it is, a later one another that is
@@ -209,7 +213,29 @@ class CbServer:
             update={"seed": seed, "server": wanted.server.model_copy(update=self._named)}
         )
         sink = _Run(self._publisher, self.ledger)
-        return run(wanted, sink, datetime.now(UTC), count=count)
+        names = [watch] if isinstance(watch, str | CbQueue) else [*watch]
+        with self._watching(names, lambda: sink.confirmed) as queues:
+            report = run(wanted, sink, datetime.now(UTC), count=count)
+        report.queues = queues
+        return report
+
+    @contextmanager
+    def _watching(
+        self, queues: Iterable[str | CbQueue], published: Callable[[], int]
+    ) -> Iterator[dict[str, Course]]:
+        """What becomes of queues, complete at the end of the context."""
+        found: dict[str, Course] = {}
+        names = tuple(str(getattr(queue, "name", queue)) for queue in queues)
+        if not names:
+            yield found
+            return
+        from cbsim.bus.gauge import AUTO, gauge_of
+        from cbsim.load.watch import Watch
+
+        gauge = gauge_of(self._broker, names, (self.exchange, self.raw_exchange))
+        with Watch(gauge, tuple(name for name in names if name != AUTO), published) as watch:
+            yield found
+        found.update(watch.courses)
 
     def queue(
         self,

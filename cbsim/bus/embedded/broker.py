@@ -15,7 +15,7 @@ from cbsim.bus.embedded.connection import Connection
 from cbsim.bus.embedded.faults import Faults
 from cbsim.bus.embedded.login import Credentials
 from cbsim.bus.embedded.server import Server
-from cbsim.bus.queue_state import QueueState
+from cbsim.bus.queue_state import QueueState, Reading
 from cbsim.errors import BrokerError
 
 __all__ = ["EmbeddedBroker"]
@@ -111,6 +111,11 @@ class EmbeddedBroker:
     def queues(self) -> dict[str, QueueState]:
         """What each queue holds."""
         return self.call(lambda server: server.states())
+
+    @property
+    def readings(self) -> dict[str, Reading]:
+        """What each queue holds and did."""
+        return self.call(lambda server: server.readings())
 
     @property
     def memory(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cbsim.bus.embedded.deadletter import Reason
 from cbsim.bus.embedded.message import Entry, Message
 from cbsim.bus.embedded.table import Field
+from cbsim.bus.queue_state import QueueState, Reading, Totals
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.connection import Connection
@@ -246,6 +247,13 @@ class Queue:
         self.vhost.settle()
 
     # Consumers, and the queue's own end.
+
+    def read(self, unacked: int) -> Reading:
+        """What it holds and did, so many of its messages being with consumers."""
+        ready, arrived = len(self.ready), self._position
+        given = arrived - ready
+        state = QueueState(ready, unacked, len(self.consumers))
+        return Reading(state, Totals(arrived, given, given - unacked))
 
     def add(self, consumer: Consumer) -> None:
         """A consumer starts."""

@@ -13,7 +13,7 @@ from cbsim.bus.embedded.login import Credentials
 from cbsim.bus.embedded.queue import Queue
 from cbsim.bus.embedded.tampering import Tampering
 from cbsim.bus.embedded.vhost import Vhost
-from cbsim.bus.queue_state import QueueState
+from cbsim.bus.queue_state import QueueState, Reading
 
 __all__ = ["Server"]
 
@@ -80,6 +80,10 @@ class Server:
 
     def states(self) -> dict[str, QueueState]:
         """What each queue holds."""
+        return {name: reading.state for name, reading in self.readings().items()}
+
+    def readings(self) -> dict[str, Reading]:
+        """What each queue holds and did."""
         unacked: Counter[Queue] = Counter()
         for connection in self.connections:
             for channel in connection.channels.values():
@@ -88,10 +92,7 @@ class Server:
                 for taker in takers:
                     # What a fault keeps back is on its way all the same.
                     unacked[taker.queue] += len(taker.held)
-        return {
-            queue.name: QueueState(len(queue.ready), unacked[queue], len(queue.consumers))
-            for queue in self.vhost.queues.values()
-        }
+        return {name: queue.read(unacked[queue]) for name, queue in self.vhost.queues.items()}
 
     def calm(self) -> None:
         """Let publishers go on, unless there is still a reason to wait."""

@@ -130,6 +130,21 @@ class Vhost:
         if exchange.auto_delete and not exchange.bindings:
             self.delete_exchange(exchange)
 
+    def bound(self, exchanges: Iterable[str]) -> set[str]:
+        """The names of the queues that messages of these exchanges may come to."""
+        found, seen, left = set[str](), set[str](), [*exchanges]
+        while left:
+            name = left.pop()
+            if name in seen or name not in self.exchanges:
+                continue
+            seen.add(name)
+            for binding in self.exchanges[name].bindings.values():
+                if isinstance(binding.destination, Queue):
+                    found.add(binding.destination.name)
+                else:
+                    left.append(binding.destination.name)
+        return found
+
     # Messages.
 
     def route(self, publish: bytes) -> Route:
