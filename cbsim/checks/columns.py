@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from binascii import a2b_base64
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import orjson
 import xxhash
 from numpy.typing import NDArray
 
+from cbsim.checks.crew import mapped
 from cbsim.checks.layout import Expected, Layout
 from cbsim.checks.ledger import Ledger
+from cbsim.checks.line import tapped
 from cbsim.checks.record import of_lines
 from cbsim.checks.source import Piece, Source
 from cbsim.checks.visible import known_name
@@ -29,10 +26,7 @@ __all__ = ["Entries", "Items", "other_keys", "read_entries", "read_items"]
 
 _SPAN = 50_000
 """Messages of a ledger that a process reads at once."""
-_LARGE = 100_000
-"""Below so many messages, other processes are not worth their start."""
 
-_T = TypeVar("_T")
 _hash = xxhash.xxh3_64_intdigest
 Keys = NDArray[np.uint64]
 Ticks = NDArray[np.int64]
@@ -77,7 +71,7 @@ def read_entries(ledger: Ledger, layout: Layout, bound: Bindings) -> Entries:
     routes = frozenset(it for it in ledger.database.execute(query) if bound.takes(*it))
     here = partial(_entries_of, ledger, layout, routes)
     work = partial(_entries, str(ledger.path), layout, routes)
-    parts = _mapped(work, spans, len(ledger), here, ledger.path is not None)
+    parts = mapped(work, spans, len(ledger), here, ledger.path is not None)
     known: dict[str, int] = {}
     found: list[Entries] = []
     for part in parts:
@@ -96,7 +90,7 @@ def read_items(
     """The items of an output; `advance` is told how many bytes were read. Raises CbsimError."""
     size = sum(source.size for source in sources)
     work = partial(_items, layout)
-    parts = _mapped(work, sources, size // 500, work, all(isinstance(it, Piece) for it in sources))
+    parts = mapped(work, sources, size // 500, work, all(isinstance(it, Piece) for it in sources))
     found: list[Items] = []
     ends, tally, total = [], Counter[str](), 0
     for source, part in zip(sources, parts, strict=True):
@@ -137,19 +131,6 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
         at += len(part)
         parts[number] = part[:0]
     return whole
-
-
-def _mapped(
-    work: Callable[[Any], _T], over: Sequence[Any], size: int, here: Callable[[Any], _T],
-    apart: bool,
-) -> Iterator[_T]:  # fmt: skip
-    """What `work` makes of each, in order: in processes of their own where that pays, or `here`."""
-    count = min(len(os.sched_getaffinity(0)), len(over))
-    if not apart or size < _LARGE or count < 2:
-        yield from map(here, over)
-        return
-    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        yield from pool.map(work, over)
 
 
 def _entries(path: str, layout: Layout, routes: Routes, span: tuple[int, int]) -> Entries:
@@ -214,23 +195,18 @@ def _bodies(layout: Layout, piece: Piece) -> Items:
     received: list[float] = []
     seeds: dict[tuple[str, str], int] = {}
     for line in piece.lines():
-        try:
-            fields = orjson.loads(line)
-            route = fields["routing_key"], fields["content_type"]
-            text = fields.get("body")
-            body = a2b_base64(fields["body_base64"]) if text is None else text.encode()
-            if fields["headers"] or not fields["exchange"]:
-                raise ValueError
-            if (seed := seeds.get(route)) is None:
-                seed = seeds[route] = route_seed(*route)
-            keys.append(_hash(body, seed) or 1)
-            received.append(fields.get("received") or 0.0)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            # What is more than that, or no envelope, in the longer way.
+        found = tapped(line)
+        if found is None:
             for record in of_lines(piece.file, [line]):
                 (item,) = layout.items(record)
                 keys.append(item.key)
                 received.append(item.received)
+            continue
+        _, key, kind, body, moment = found
+        if (seed := seeds.get((key, kind))) is None:
+            seed = seeds[key, kind] = route_seed(key, kind)
+        keys.append(_hash(body, seed) or 1)
+        received.append(moment)
     nothing = np.zeros(0, np.int64)
     return Items(np.array(keys, np.uint64), _times(received), nothing, np.zeros(0, np.uint8), [])
 

@@ -3,13 +3,49 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable
+from typing import NamedTuple
 
 import orjson
 
 from cbsim.errors import WireError
 
-__all__ = ["parsed"]
+__all__ = ["Tapped", "parsed", "tapped"]
+
+
+class Tapped(NamedTuple):
+    """What stands in a line of `cbsim tap`, of a message without headers."""
+
+    exchange: str
+    routing_key: str
+    content_type: str
+    body: bytes
+    received: float
+    """Seconds since 1970; 0 where the line does not say."""
+
+
+def tapped(line: bytes) -> Tapped | None:
+    """A line of `cbsim tap` in which nothing is unusual, quickly; None for any other, which is for
+    `parsed` to read.
+    """
+    try:
+        fields = orjson.loads(line)
+        text = fields.get("body")
+        if text is None:
+            body = a2b_base64(fields["body_base64"], strict_mode=True)
+        else:
+            body = text.encode()
+        exchange, key, kind = fields["exchange"], fields["routing_key"], fields["content_type"]
+        received = fields.get("received", 0.0)
+        usual = (
+            type(exchange) is type(key) is type(kind) is str
+            and type(fields["timestamp"]) is type(received) is float
+            and exchange and not fields["headers"]
+        )  # fmt: skip
+        return Tapped(exchange, key, kind, body, received) if usual else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def parsed(line: bytes) -> object:

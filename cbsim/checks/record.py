@@ -11,7 +11,7 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -71,14 +71,10 @@ def files(path: str) -> list[str]:
     return [*map(str, found)]
 
 
-def records(
-    path: str,
-    watch: Callable[[IO[bytes]], IO[bytes]] = lambda it: it,
-    shown: str | None = None,
-) -> Iterator[Record]:
+def records(path: str, shown: str | None = None) -> Iterator[Record]:
     """The records of a file, or of standard input for `-`; raises InputError.
 
-    `watch` may wrap the open file, as a progress bar does; `shown` is what records call the file.
+    `shown` is what records call the file.
 
     What the file is shows in its first bytes, those of gzip aside: `{` begins NDJSON (or JSON
     objects over several lines each), `[` a JSON array, `PK` a zipped bundle. Other text is lines of
@@ -90,7 +86,7 @@ def records(
             yield from _stream(path, sys.stdin.buffer)
             return
         with Path(path).open("rb") as file:
-            yield from _stream(shown or path, watch(file))
+            yield from _stream(shown or path, file)
     except (OSError, EOFError, zlib.error) as error:
         said = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read {path}: {said}") from None

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from cbsim.errors import WireError
 from cbsim.wire.clock import TICKS, parse_iso_time
 from cbsim.wire.identity import parse_process_key, parse_unique_id, store_path
 
-__all__ = ["RULES", "Rule", "broken"]
+__all__ = ["EARLIEST", "LATENESS", "RULES", "Rule", "broken"]
 
 
 class Breach(NamedTuple):
@@ -43,6 +44,8 @@ class Rule:
     """Whether real servers break it too."""
     check: Callable[[str, Mapping[str, Any]], Iterator[Breach]]
     """Of a message's name and fields."""
+    fields: frozenset[str]
+    """Without one of these, in a message or its documents, it has nothing to say."""
 
 
 def broken(message: object, name: str) -> Iterator[Problem]:
@@ -54,16 +57,26 @@ def broken(message: object, name: str) -> Iterator[Problem]:
     """
     if not isinstance(message, dict):
         return
+    docs = message.get("docs")
+    there = set(message).union(*(it for it in docs if isinstance(it, dict))
+                               if isinstance(docs, list) else ())  # fmt: skip
     for rule in RULES:
+        if rule.fields.isdisjoint(there):
+            continue
         for pointer, found, expected in rule.check(name, message):
             shown = orjson.dumps(found).decode()
             yield Problem(pointer, rule.name, shown, expected, rule.source, rule.warning)
 
 
+_KEYS = ("process_id", "process_guid", "id", "unique_id", "parent_unique_id")
+
+
 def _process_key(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     for at, it in _subjects(message):
-        for field in ("process_id", "process_guid", "id", "unique_id", "parent_unique_id"):
-            text = str(it.get(field, ""))
+        for field in _KEYS:
+            text = it.get(field)
+            if not isinstance(text, str):
+                continue
             try:
                 # An alert's unique_id is a UUID, and no process.
                 unique = field.endswith("unique_id")
@@ -88,8 +101,10 @@ def _unique_id(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     del name
     own = message.get("process_id", message.get("process_guid"))
     for at, it in _subjects(message):
+        if "unique_id" not in it:
+            continue
         try:
-            _, segment = parse_unique_id(str(it.get("unique_id", "")))
+            _, segment = parse_unique_id(str(it["unique_id"]))
         except WireError:
             continue
         key = it.get("id", own)
@@ -176,22 +191,23 @@ def _own_name(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
         yield Breach("/alert_type", alert, f"{name.removeprefix('alert.')!r}")
 
 
-_EARLIEST = 1_262_304_000
-"""2010-01-01: the product is no older."""
-_DAY = 86400
+EARLIEST = 1_262_304_000
+"""2010-01-01: the product is no older. Seconds since 1970."""
+LATENESS = 86400
+"""Seconds by which a clock may be ahead."""
 
 
 def _plausible(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     del name
-    latest = time.time() + _DAY
+    latest = time.time() + LATENESS
     for field in ("event_timestamp", "timestamp"):
         value = message.get(field)
-        if isinstance(value, int | float) and not _EARLIEST <= value <= latest:
+        if isinstance(value, int | float) and not EARLIEST <= value <= latest:
             yield Breach(f"/{field}", value, "a time from 2010 until now")
     header = message.get("header")
     if isinstance(header, dict):
         ticks = _whole(header, "timestamp")
-        if ticks is not None and not _EARLIEST <= ticks / TICKS - 11_644_473_600 <= latest:
+        if ticks is not None and not EARLIEST <= ticks / TICKS - 11_644_473_600 <= latest:
             yield Breach("/header/timestamp", header["timestamp"], "a FILETIME from 2010 until now")
 
 
@@ -209,6 +225,9 @@ def _order(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
                          f"no time before the process's start, {created}")  # fmt: skip
 
 
+_TOLD = ("start", "last_update", "last_seen", "server_added_timestamp")
+
+
 def _hindsight(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     del name
     said = message.get("event_timestamp")
@@ -216,7 +235,7 @@ def _hindsight(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
         return
     latest = int((said + 1 + 11_644_473_600) * TICKS)
     for at, it in _subjects(message):
-        for field in ("start", "last_update", "last_seen", "server_added_timestamp"):
+        for field in _TOLD:
             ticks = _ticks(it, field)
             if ticks is not None and ticks > latest:
                 yield Breach(f"{at}/{field}", it[field], f"no time after the hit's own, {said}")
@@ -239,29 +258,33 @@ def _parent(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
 _WIRE = "wire: Identities"
 RULES: tuple[Rule, ...] = (
     Rule("process-key", "A process key holds the sensor id, pid and start time that stand beside "
-         "it.", _WIRE, False, _process_key),
+         "it.", _WIRE, False, _process_key, frozenset(_KEYS)),
     Rule("unique-id", "A unique_id is its process's key and the segment.", _WIRE, False,
-         _unique_id),
+         _unique_id, frozenset({"unique_id"})),
     Rule("ioc-value", "An IOC is what its type says.", "specification: Ingress Feed Hit", False,
-         _ioc_value),
+         _ioc_value, frozenset({"ioc_value"})),
     Rule("digsig", "The fields of a signature agree with its result.",
-         "specification: Binary Watchlist Hit, Notes", False, _digsig),
+         "specification: Binary Watchlist Hit, Notes", False, _digsig,
+         frozenset({"digsig_result", "module"})),
     Rule("string-guid", "header.filepath_string_guid is the guid of an entry in `strings`.", _WIRE,
-         False, _string_guid),
-    Rule("store-path", "file_path is derived from the MD5.", _WIRE, False, _store_path),
+         False, _string_guid, frozenset({"strings"})),
+    Rule("store-path", "file_path is derived from the MD5.", _WIRE, False, _store_path,
+         frozenset({"file_path"})),
     Rule("document-md5", "The documents of a binary's hit have its MD5.",
-         "specification: Binary Storage Feed Hit", False, _same_md5),
+         "specification: Binary Storage Feed Hit", False, _same_md5, frozenset({"md5"})),
     Rule("own-name", "`type` and `alert_type` are the message's name.", "wire: Routing keys", False,
-         _own_name),
+         _own_name, frozenset({"type", "alert_type"})),
     Rule("time-plausible", "A message is from 2010 or later, and not from the future.",
-         "specification: event_timestamp", False, _plausible),
+         "specification: event_timestamp", False, _plausible,
+         frozenset({"event_timestamp", "timestamp", "header"})),
     Rule("time-order", "A process does nothing before its start.", "specification: last_update",
-         False, _order),
+         False, _order, frozenset({"last_update", "header"})),
     Rule("hindsight", "A hit is told after what it tells of. (4 of 13 captured process documents "
          "are ahead: an endpoint's clock is its own.)", "specification: event_timestamp", True,
-         _hindsight),
+         _hindsight, frozenset(_TOLD)),
     Rule("parent-guid", "A childproc names the process whose header it has as the parent, or comes "
-         "with none when it ended.", "wire: What real events hold", True, _parent),
+         "with none when it ended.", "wire: What real events hold", True, _parent,
+         frozenset({"childproc"})),
 )  # fmt: skip
 """Every rule, in the order in which they are checked."""
 
@@ -284,8 +307,15 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
 
 
 def _ticks(fields: Mapping[str, Any], name: str) -> int | None:
+    value = fields.get(name)
+    return _parsed(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> int | None:
+    # Several rules read the same times.
     try:
-        return parse_iso_time(str(fields.get(name, "")))
+        return parse_iso_time(text)
     except WireError:
         return None
 

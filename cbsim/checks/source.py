@@ -53,13 +53,17 @@ class Piece:
             return self.end - self.start
         return Path(self.file).stat().st_size if Path(self.file).is_file() else 0
 
-    def lines(self) -> list[bytes]:
+    def lines(self) -> Iterator[bytes]:
         """The lines; raises InputError."""
-        assert self.end is not None
+        left = self.size
         try:
             with Path(self.file).open("rb") as file:
                 file.seek(self.start)
-                return file.read(self.end - self.start).split(b"\n")
+                for line in file:
+                    yield line if len(line) <= left else line[:left]
+                    left -= len(line)
+                    if left <= 0:
+                        return
         except OSError as error:
             raise InputError(f"cannot read {self.file}: {error.strerror}") from None
 
@@ -103,8 +107,8 @@ def held(content: Iterable[Record]) -> list[Held]:
 
 
 def pieces(path: str, shown: str = "") -> list[Piece]:
-    """A file in pieces, where its lines are JSON and it is a large one; else in one."""
-    if not Path(path).is_file() or Path(path).stat().st_size < 2 * _SIZE:
+    """A file in pieces of whole lines, where its lines are JSON; else the file in one."""
+    if not Path(path).is_file():
         return [Piece(path, shown=shown)]
     cuts = [0]
     with Path(path).open("rb") as file:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cbsim.catalog import NOTIFICATIONS, Dialect, lookup, name_of, name_of_event
+import orjson
+from google.protobuf.message import DecodeError
+
+from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, Dialect, lookup, name_of, name_of_event
+from cbsim.checks.line import Tapped, tapped
 from cbsim.checks.raw_schema import EVENT
-from cbsim.checks.record import Record
+from cbsim.checks.record import Record, of_lines
 from cbsim.checks.rules import broken
+from cbsim.checks.sound import SoundEvent, carried_by
 from cbsim.checks.validator import Problem, validator
+from cbsim.checks.visible import event_name
 from cbsim.errors import CatalogError, UnknownKeyError, WireError
 from cbsim.wire.event import as_dict, decode
-from cbsim.wire.message import PROTOBUF_TYPE
-from cbsim.wire.reading import read
+from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE
+from cbsim.wire.reading import events, read
+from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
 __all__ = ["Finding", "Group", "Tally", "Validation", "forwarded"]
 
@@ -44,6 +52,13 @@ class Finding:
         """File, line and part, for a person."""
         return self.record.where + (f" ({self.part})" if self.part else "")
 
+    @property
+    def like(self) -> tuple[str, ...]:
+        """What findings have in common that are alike."""
+        problem = self.problem
+        place = re.sub(r"/\d+(?=/|$)", "/*", problem.pointer)
+        return self.name, place, problem.rule, problem.expected if problem.rule else ""
+
 
 @dataclass(slots=True)
 class Group:
@@ -69,9 +84,7 @@ class Tally:
 
     def add(self, finding: Finding) -> int:
         """Count a finding; how many like it there were before."""
-        problem = finding.problem
-        place = re.sub(r"/\d+(?=/|$)", "/*", problem.pointer)
-        key = (finding.name, place, problem.rule, problem.expected if problem.rule else "")
+        key = finding.like
         group = self.groups.get(key)
         if group is None:
             if len(self.groups) >= _GROUPS:
@@ -82,6 +95,19 @@ class Tally:
         if len(group.examples) < _EXAMPLES:
             group.examples.append(finding)
         return group.count - 1
+
+    def absorb(self, other: Tally) -> None:
+        """Count what was seen elsewhere, but for the examples, which were added before."""
+        self.messages += other.messages
+        self.invalid += other.invalid
+        self.warned += other.warned
+        self.others += other.others
+        for key, group in other.groups.items():
+            more = group.count - len(group.examples)
+            if key in self.groups:
+                self.groups[key].count += more
+            else:
+                self.others += more
 
 
 class Validation:
@@ -94,6 +120,8 @@ class Validation:
         self.tally = Tally()
         self._dialect, self._semantic = dialect, semantic
         self._name = None if name is None else name_of(name)
+        self.again = partial(Validation, dialect, semantic=semantic, name=name)
+        """Makes another one that asks for the same."""
         self._closest: dict[tuple[str, ...], str] = {}
 
     def check(self, record: Record) -> Iterator[Finding]:
@@ -101,28 +129,67 @@ class Validation:
         if record.fault is not None:
             yield self._unreadable(record, "", "", record.fault)
             return
+        message = record.message
         try:
-            for part, name, fields in self._parts(record):
-                yield from self._one(record, part, name, fields)
+            if message is None:
+                assert record.fields is not None
+                name = self._name_of(record, record.fields)
+                yield from self._one(record, "", name, record.fields)
+            elif not message.exchange and message.content_type == PROTOBUF_TYPE:
+                event = decode(message.body)
+                yield from self._event(record, "", self._name or _folder(record) or "", event)
+            elif message.content_type == JSON_TYPE:
+                (reading,) = read(message)
+                yield from self._one(record, "", name_of(message.routing_key), reading.fields)
+            elif message.routing_key:
+                event = decode(message.body)
+                yield from self._event(record, "", name_of(message.routing_key), event)
+            else:
+                for number, event in enumerate(events(message), 1):
+                    yield from self._event(record, f"event {number}", "", event)
         except UnknownKeyError as error:
             yield self._unknown(record, "", str(error))
         except (WireError, CatalogError) as error:
             yield self._unreadable(record, "", "", str(error))
 
-    def _parts(self, record: Record) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        message = record.message
-        if message is None:
-            assert record.fields is not None
-            yield "", self._name_of(record, record.fields), record.fields
-        elif not message.exchange and message.content_type == PROTOBUF_TYPE:
-            event = as_dict(decode(message.body))
-            yield "", self._name or _folder(record) or _carried(event), event
-        elif message.routing_key:
-            for reading in read(message):
-                yield "", name_of(message.routing_key), reading.fields
-        else:
-            for number, reading in enumerate(read(message), 1):
-                yield f"event {number}", _carried(reading.fields), reading.fields
+    def lines(self, path: str, lines: Iterable[bytes], first: int = 1) -> Iterator[Finding]:
+        """What is wrong with the messages in lines, counted from `first` on, as records have them.
+
+        Of what is sound, and most is, no record is made.
+        """
+        for number, line in enumerate(lines, first):
+            found = tapped(line)
+            if found is not None and self._is_sound(found):
+                self.tally.messages += 1
+            else:
+                for record in of_lines(path, (line,), number):
+                    yield from self.check(record)
+
+    def _is_sound(self, found: Tapped) -> bool:
+        """Whether nothing is wrong with a message; False where that is not sure."""
+        key, body = found.routing_key, found.body
+        try:
+            if found.content_type != JSON_TYPE:
+                event = CbEventMsg.FromString(body)
+                return event.IsInitialized() and _sound_events[key](event)
+            fields, name = orjson.loads(body), name_of(key)
+        except (ValueError, KeyError, DecodeError, CatalogError):
+            return False
+        return (
+            isinstance(fields, dict)
+            and validator(name, self._dialect).is_valid(fields)
+            and not (self._semantic and any(broken(fields, name)))
+            and not forwarded(fields)
+        )
+
+    def _event(self, record: Record, part: str, name: str, event: CbEventMsg) -> Iterator[Finding]:
+        """What is wrong with a raw event; it is called by what it carries where nothing says."""
+        sound = _sound_events.get(name or event_name(event, carried_by(event)))
+        if sound is not None and sound(event):
+            self.tally.messages += 1
+            return
+        fields = as_dict(event)
+        yield from self._one(record, part, name or _carried(fields), fields)
 
     def _one(
         self, record: Record, part: str, name: str, fields: dict[str, Any]
@@ -200,6 +267,9 @@ class Validation:
                 raise CatalogError("no notification has these fields; --as NAME says what it is")
             self._closest[shape] = ranked[0]
         return self._closest[shape]
+
+
+_sound_events = {name: SoundEvent(event) for name, event in RAW_EVENTS.items()}
 
 
 def forwarded(fields: Mapping[str, Any]) -> bool:

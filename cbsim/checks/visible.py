@@ -17,8 +17,8 @@ from cbsim.wire.identity import process_key
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
-__all__ = ["IDENTITIES", "Visible", "canonical", "known_name", "of_event_fields", "of_fields",
-           "of_message"]  # fmt: skip
+__all__ = ["IDENTITIES", "Visible", "canonical", "event_name", "known_name", "of_event_fields",
+           "of_fields", "of_message"]  # fmt: skip
 
 IDENTITIES = {
     "guid": "the process: `process_id`, or `unique_id` or `id` without its segment; of a raw event "
@@ -185,7 +185,7 @@ def _of_event(body: bytes, sent_as: str, headers: Mapping[str, int | str]) -> Vi
     event = CbEventMsg.FromString(body)
     header, endpoint = event.header, event.env.endpoint
     kind = next((field.name for field, _ in event.ListFields() if field.name not in _COMMON), "")
-    name = _event_name(event, kind) or sent_as or RAW_EXCHANGE
+    name = event_name(event, kind) or sent_as or RAW_EXCHANGE
     sensor = endpoint.SensorId or int(headers.get("sensorId", 0))
     pid, created, process = header.process_pid, header.process_create_time, header.process_guid
     if kind == "blocked":
@@ -223,7 +223,7 @@ _NAMES = {kind: event.name for event in RAW_EVENTS.values() if event.created is 
           for kind in event.carries}  # fmt: skip
 
 
-def _event_name(event: CbEventMsg, kind: str) -> str:
+def event_name(event: CbEventMsg, kind: str) -> str:
     """The routing key that says what an event carries; empty for one that nobody knows."""
     if kind == "process":
         return f"ingress.event.{'procstart' if event.process.created else 'procend'}"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["advancing", "reading"]
+__all__ = ["advancing"]
 
-_T = TypeVar("_T")
 _LARGE = 20_000_000
 
 
@@ -35,23 +33,3 @@ def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(),
                TimeRemainingColumn())  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
-Read = Callable[[str, Callable[[IO[bytes]], IO[bytes]]], Iterator[_T]]
-
-
-def reading(paths: Sequence[str], read: Read[_T]) -> Iterator[_T]:
-    """What `read` gives for each file in turn, with a bar on standard error for large files."""
-    sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
-    if sum(sizes) < _LARGE or not sys.stderr.isatty():
-        for path in paths:
-            yield from read(path, lambda file: file)
-        return
-    with _bar() as bar:
-        for path, size in zip(paths, sizes, strict=True):
-            task = bar.add_task(path, total=size or None)
-
-            def watch(file: IO[bytes], task: int = task) -> IO[bytes]:
-                return cast(IO[bytes], bar.wrap_file(file, task_id=task))  # type: ignore[arg-type]
-
-            yield from read(path, watch)

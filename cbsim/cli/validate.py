@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 
 from cbsim.catalog import Dialect
-from cbsim.checks.record import Record, files, records
-from cbsim.checks.validation import Validation
+from cbsim.checks.record import Record, files
+from cbsim.checks.source import pieces
+from cbsim.checks.survey import survey
+from cbsim.checks.validation import Finding, Validation
 from cbsim.cli.broker import BrokerChoice, broker_options
 from cbsim.cli.completion import dialects, names
 from cbsim.cli.live import arriving
 from cbsim.cli.options import bind_option
 from cbsim.cli.pipe import let_go
-from cbsim.cli.progress import reading
+from cbsim.cli.progress import advancing
 from cbsim.errors import InputError
 from cbsim.report.findings import FORMATS, handler
 
@@ -55,26 +57,35 @@ def command(
     cannot be read.
     """
     validation = Validation(Dialect.parse(dialect), semantic=semantic, name=name)
-    if paths:
-        broker.refuse("files: what is on the bus is validated without any")
-        source = reading([file for path in paths for file in files(path)], records)
-    else:
-        if not broker.broker:
-            raise InputError("nothing to validate: expected files, or --broker URL")
-        source = _live(broker, keys, count, idle)
     handle = handler(form, sys.stdout)
-    for record in source:
-        for finding in validation.check(record):
-            number = validation.tally.add(finding)
+    with ExitStack() as stack:
+        if paths:
+            broker.refuse("files: what is on the bus is validated without any")
+            cut = [piece for path in paths for file in files(path) for piece in pieces(file)]
+            advance = stack.enter_context(advancing(sum(piece.size for piece in cut)))
+            found = survey(validation, cut, advance)
+        else:
+            if not broker.broker:
+                raise InputError("nothing to validate: expected files, or --broker URL")
+            found = _of_the_bus(validation, _live(broker, keys, count, idle))
+        for finding, before in found:
             # Whoever reads the findings may be gone; the exit code tells of all messages.
             with _for_a_reader():
-                handle.finding(finding, number)
+                handle.finding(finding, before)
     with _for_a_reader():
         handle.end(validation.tally)
         sys.stdout.flush()
     if not validation.tally.messages:
         click.echo("cbsim: there were no messages", err=True)
     sys.exit(1 if validation.tally.invalid or not validation.tally.messages else 0)
+
+
+def _of_the_bus(
+    validation: Validation, arriving: Iterator[Record]
+) -> Iterator[tuple[Finding, int]]:
+    for record in arriving:
+        for finding in validation.check(record):
+            yield finding, validation.tally.add(finding)
 
 
 @contextmanager

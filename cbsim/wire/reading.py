@@ -14,7 +14,7 @@ from cbsim.wire.event import decode as event_of
 from cbsim.wire.message import EVENTS_EXCHANGE, JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
-__all__ = ["Reading", "decode", "read"]
+__all__ = ["Reading", "decode", "events", "read"]
 
 
 class Reading(NamedTuple):
@@ -42,11 +42,17 @@ def read(message: Message) -> Iterator[Reading]:
     elif message.routing_key:
         yield Reading(message.routing_key, as_dict(event_of(message.body)))
     else:
-        for run in bundle.members(message.body):
-            for body in bundle.split(run):
-                event = event_of(body)
-                _fill(event, message.headers)
-                yield Reading("", as_dict(event))
+        for event in events(message):
+            yield Reading("", as_dict(event))
+
+
+def events(message: Message) -> Iterator[CbEventMsg]:
+    """The events of a bundle, with their `env`; raises WireError."""
+    for run in bundle.members(message.body):
+        for body in bundle.split(run):
+            event = event_of(body)
+            _fill(event, message.headers)
+            yield event
 
 
 def decode(
