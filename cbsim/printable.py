@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+import json
+
+__all__ = ["printable", "printable_json", "printable_lines"]
 
 
 def printable(value: object, limit: int = 200) -> str:
@@ -26,6 +28,22 @@ def printable(value: object, limit: int = 200) -> str:
     if not text.isprintable():
         text = "".join(map(_shown, text))
     return text if len(text) <= limit else text[: max(0, limit - 3)] + "..."
+
+
+def printable_lines(value: object) -> str:
+    """Text of several lines, each of them as `printable` shows it."""
+    return "\n".join(printable(line, limit=2000) for line in str(value).split("\n"))
+
+
+def printable_json(text: str) -> str:
+    r"""A JSON text of the same meaning, in which nothing acts but its line ends.
+
+    >>> print(printable_json('{"name": "\x9b2J"}'))
+    {"name": "\u009b2J"}
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(it if it.isprintable() or it == "\n" else json.dumps(it)[1:-1] for it in text)
 
 
 def _shown(character: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import struct
@@ -16,6 +17,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from cbsim.bus.certificate import Certificate
 from cbsim.errors import BrokerError
+from cbsim.printable import printable
 
 __all__ = [
     "DEFAULT",
@@ -73,21 +75,27 @@ _GUESSES = (
 )
 """What pika makes of a connection that ends before it is open."""
 _RETRY = 0.25
+_PLACE = re.compile(r"(?:\[[^\]@]*\]|[^:/@\[\]]*)(?::\d*)?(?:/.*)?", re.DOTALL)
+"""Host, port and virtual host."""
 _CLIENT_CERTIFICATE = "it wants a client certificate (--client-cert, --client-key)"
 _LONGEST_HEARTBEAT = 65535  # 16 bits in connection.tune
 
 
 def redacted(url: str) -> str:
-    """The URL as it may be shown: without its password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if not parts.netloc:  # no URL, yet what comes before an @ may be meant as a password
-        return url.rpartition("@")[2]
-    host = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username}@" if parts.username else ""
-    return f"{parts.scheme}://{user}{host}{parts.path}"
+    """The URL as it may be shown: without its password, be that escaped or not.
+
+    >>> redacted("amqp://cb:secret@h:5672/v"), redacted("amqp://cb:a/secret@h"), redacted("cb:a@h")
+    ('amqp://cb@h:5672/v', 'amqp://cb@h', 'h')
+    """
+    scheme, slashes, rest = url.rpartition("://")
+    login, _, place = rest.rpartition("@")
+    place = re.split(r"[?#]", place)[0]
+    if not _PLACE.fullmatch(place):
+        # What stands for the port may be meant as a password.
+        return f"{printable(scheme)}{slashes}..."
+    user = login.partition(":")[0]
+    shown = f"{user}@{place}" if user and slashes else place
+    return printable(f"{scheme}{slashes}{shown}")
 
 
 def check(url: str, tls: Tls = PLAIN, exchanges: Sequence[str] = ()) -> None:
@@ -121,6 +129,11 @@ def check(url: str, tls: Tls = PLAIN, exchanges: Sequence[str] = ()) -> None:
 
 def parameters(url: str, tls: Tls = PLAIN, patience: Patience = DEFAULT) -> pika.URLParameters:
     """What pika connects with; raises BrokerError for a URL or files that cannot be used."""
+    if "@" in url and "@" not in re.split(r"[/?#]", url.partition("://")[2])[0]:
+        raise BrokerError(
+            f"broker URL {redacted(url)!r}: a password with /, ? or # in it must be escaped there, "
+            "as %2F, %3F or %23"
+        )
     try:
         if urlsplit(url).scheme not in ("amqp", "amqps") or not urlsplit(url).hostname:
             raise ValueError

@@ -6,10 +6,10 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
-import orjson
-
 from cbsim.bus.sink import from_line
 from cbsim.errors import CbsimError, WireError
+from cbsim.wire.json_text import parse_json
+from cbsim.wire.line import lines_of
 from cbsim.wire.message import (
     EVENTS_EXCHANGE,
     JSON_TYPE,
@@ -22,6 +22,8 @@ from cbsim.wire.message import (
 __all__ = ["headers_beside", "in_order", "recorded"]
 
 _TYPES = {".json": JSON_TYPE, ".bin": PROTOBUF_TYPE, ".protobuf": PROTOBUF_TYPE, ".zip": ZIP_TYPE}
+_LARGEST = 1 << 20
+"""Bytes of a file of headers."""
 _HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
@@ -37,7 +39,7 @@ def recorded(path: Path) -> Iterator[Message]:
         return
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(lines_of(file), 1):
                 if line.strip():
                     try:
                         yield from_line(line)
@@ -66,17 +68,20 @@ def headers_beside(file: Path) -> Mapping[str, int | str]:
     beside = file.with_suffix(".txt")
     if not beside.is_file():
         return {}
-    text = beside.read_text("utf-8", "replace")
+    with beside.open("rb") as opened:
+        text = opened.read(_LARGEST).decode("utf-8", "replace")
     try:
-        said = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        said = parse_json(text)
+    except WireError:
         found = _PRINTED.findall(text)
         said = {name: int(number) if number else words for name, number, words in found}
     headers = said.get("headers", said) if isinstance(said, dict) else {}
+    if not isinstance(headers, dict):
+        return {}
     return {name: headers[name] for name in _HEADERS if isinstance(headers.get(name), int | str)}
 
 
-_PRINTED = re.compile(r"""['"](\w+)['"]: (?:(\d+)L?|u?['"]([^'"]*)['"])""")
+_PRINTED = re.compile(r"""['"](\w+)['"]: (?:(\d{1,18})L?|u?['"]([^'"]*)['"])""")
 
 
 def _folder(path: Path) -> Iterator[Message]:

@@ -11,7 +11,9 @@ from typing import IO, Protocol
 import orjson
 
 from cbsim.errors import CbsimError, WireError
+from cbsim.printable import printable
 from cbsim.wire.clock import from_epoch_seconds
+from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import JSON_TYPE, Message
 
 __all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless",
@@ -163,10 +165,7 @@ def as_line(message: Message, received: float | None = None) -> bytes:
 
 def from_line(line: bytes) -> Message:
     """The inverse of `as_line`; raises WireError for anything else."""
-    try:
-        return from_fields(orjson.loads(line))
-    except orjson.JSONDecodeError as error:
-        raise WireError(f"no JSON: {error}") from None
+    return from_fields(parse_json(line))
 
 
 def from_fields(fields: object) -> Message:
@@ -175,10 +174,15 @@ def from_fields(fields: object) -> Message:
         raise WireError("expected an object with exchange, routing_key and body")
     for name, kind in (("exchange", str), ("routing_key", str), ("content_type", str)):
         if not isinstance(fields.get(name), kind):
-            raise WireError(f"field {name!r}: expected a string, got {fields.get(name)!r}")
+            raise WireError(f"field {name!r}: expected a string, got {_shown(fields.get(name))}")
     headers, moment = fields.get("headers", {}), fields.get("timestamp", 0.0)
     if not isinstance(headers, dict) or not isinstance(moment, int | float):
         raise WireError("fields 'headers' and 'timestamp': expected an object and a number")
+    for name, value in headers.items():
+        if not isinstance(value, int | str):
+            raise WireError(
+                f"header {_shown(name)}: expected a number or text, got {_shown(value)}"
+            )
     if isinstance(fields.get("body"), str):
         body = fields["body"].encode()
     else:
@@ -189,8 +193,12 @@ def from_fields(fields: object) -> Message:
     ticks = from_epoch_seconds(moment) if moment else 0
     broken = fields.get("broken")
     if not isinstance(broken, str | None):
-        raise WireError(f"field 'broken': expected a string, got {broken!r}")
+        raise WireError(f"field 'broken': expected a string, got {_shown(broken)}")
     return Message(
         fields["exchange"], fields["routing_key"], fields["content_type"], body, headers, ticks,
         broken,
     )  # fmt: skip
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), limit=60)

@@ -26,6 +26,7 @@ from cbsim.checks.source import Source, held
 from cbsim.checks.visible import Visible
 from cbsim.checks.whole import Bodies, Contents
 from cbsim.errors import InputError
+from cbsim.printable import printable
 from cbsim.wire.binding import ALL, Bindings
 
 __all__ = ["PRESETS", "Comparison", "Counts", "Difference", "Match", "compare", "match"]
@@ -75,7 +76,8 @@ class Difference:
         text = " ".join(words)
         said = [*([self.fault] if self.fault else ()), *map(str, self.mismatches)]
         text += f": {'; '.join(said)}" if said else ""
-        return text + (f" {orjson.dumps(self.identity).decode()}" if self.identity else "")
+        text += f" {orjson.dumps(self.identity).decode()}" if self.identity else ""
+        return printable(text, limit=2000)
 
 
 @dataclass(slots=True)

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from cbsim.checks.layout import (
     UNKNOWN,
     Expected,
@@ -29,6 +27,7 @@ from cbsim.checks.moment import NEVER, moment
 from cbsim.checks.record import Record
 from cbsim.checks.visible import Visible, canonical, known_name, of_message
 from cbsim.errors import WireError
+from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import Message
 
 __all__ = ["Forwarded"]
@@ -168,8 +167,8 @@ def _seen(line: Mapping[str, Any]) -> Iterator[Visible]:
     if isinstance(docs, str):
         # LEEF and CSV have lists as JSON.
         try:
-            docs = orjson.loads(docs)
-        except orjson.JSONDecodeError:
+            docs = parse_json(docs)
+        except WireError:
             docs = None
     inner = docs if isinstance(docs, list) else [docs]
     for part in inner or [None]:

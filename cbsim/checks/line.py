@@ -10,6 +10,8 @@ from typing import NamedTuple
 import orjson
 
 from cbsim.errors import WireError
+from cbsim.wire.json_text import parse_json
+from cbsim.wire.line import LONGEST
 
 __all__ = ["Tapped", "parsed", "tapped"]
 
@@ -41,7 +43,7 @@ def tapped(line: bytes) -> Tapped | None:
         usual = (
             type(exchange) is type(key) is type(kind) is str
             and type(fields["timestamp"]) is type(received) is float
-            and exchange and not fields["headers"]
+            and exchange and not fields["headers"] and 0.0 <= received < 1e11
         )  # fmt: skip
         return Tapped(exchange, key, kind, body, received) if usual else None
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -57,11 +59,11 @@ def parsed(line: bytes) -> object:
     {'type': 'feed.synchronized', 'sensor_id': '3'}
     """
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        return parse_json(line)
+    except WireError as error:
         why = str(error)
-    first = line.lstrip()[:1]
-    if first not in (b"{", b"["):
+    first = line[:100].lstrip()[:1]
+    if len(line) <= LONGEST and first not in (b"{", b"["):
         for mark, read in _BEHIND_A_PREFIX:
             at = line.find(mark)
             if at >= 0:
@@ -70,7 +72,7 @@ def parsed(line: bytes) -> object:
                 except ValueError as error:
                     why = str(error)
                     break
-    raise WireError(f"no JSON: {why}")
+    raise WireError(why)
 
 
 def _leef(text: bytes) -> dict[str, str]:
@@ -102,5 +104,5 @@ def _unescaped(match: re.Match[str]) -> str:
 
 _BEHIND_A_PREFIX: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (b"LEEF:", _leef),
-    (b"{", orjson.loads),
+    (b"{", parse_json),
 )

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import jsonpath
-import orjson
 
 from cbsim.checks.layout import (
     UNKNOWN,
@@ -25,7 +24,9 @@ from cbsim.checks.layout import (
 from cbsim.checks.moment import NEVER, moment
 from cbsim.checks.record import Record
 from cbsim.checks.visible import IDENTITIES, Visible, canonical, known_name, of_message
-from cbsim.errors import InputError
+from cbsim.errors import InputError, WireError
+from cbsim.printable import printable
+from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import Message
 
 __all__ = ["FIELDS", "ONE_PER", "Mapped"]
@@ -203,12 +204,11 @@ def _finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
         name = path.removeprefix("$.")
         return lambda fields: fields.get(name)
     try:
-        compiled = jsonpath.compile(path)
-    except jsonpath.JSONPathError as error:
+        compiled = _compiled(path)
+    except WireError as error:
         if path[:1] != "$" and "[" not in path:
             return lambda fields: fields.get(path)
-        said = str(error).splitlines()[0]
-        raise InputError(f"--map: {path!r} is no JSON path: {said}") from None
+        raise InputError(f"--map: {printable(path)!r} is no JSON path: {error}") from None
 
     def find(fields: Mapping[str, Any]) -> Any:
         # A CSV column may be called anything.
@@ -217,13 +217,32 @@ def _finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
     return find
 
 
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_LONGEST_PATH, _MOST_STEPS = 1000, 32
+
+
+def _compiled(path: str) -> jsonpath.JSONPath:
+    """The path; raises WireError, for what may take for ever too."""
+    if len(path) > _LONGEST_PATH:
+        raise WireError(f"longer than {_LONGEST_PATH} characters")
+    bare = _QUOTED.sub("", path)
+    if "(" in bare or "=~" in bare:
+        raise WireError("functions, brackets and regular expressions are no part of it here")
+    if len(re.findall(r"[.\[]+", bare)) > _MOST_STEPS or bare.count("..") > 1:
+        raise WireError(f"expected at most {_MOST_STEPS} steps, and .. once")
+    try:
+        return jsonpath.compile(path)  # type: ignore[return-value]
+    except (jsonpath.JSONPathError, ValueError, RecursionError) as error:
+        raise WireError(printable(str(error).partition("\n")[0])) from None
+
+
 def _object(record: Record) -> Mapping[str, Any] | None:
     if record.fields is not None:
         return record.fields
     if record.message is not None and record.envelope is not None:
         try:
-            body = orjson.loads(record.message.body)
-        except orjson.JSONDecodeError:
+            body = parse_json(record.message.body)
+        except WireError:
             body = None
         return record.envelope | {"body": body}
     return None

@@ -21,6 +21,8 @@ _UNIX = 11_644_473_600 * TICKS
 _NOISE = 3
 """Ticks by which a float's seconds since 1970 may be off."""
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|UTC|[+-]\d\d:?\d\d)?")
+_LONGEST = 64
+"""Characters of a number that may be a time."""
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 
 
@@ -37,7 +39,7 @@ def moment(value: object) -> int:
         match = _ISO.fullmatch(value)
         if match is not None:
             return _of_iso(match)
-        if not _NUMBER.fullmatch(value):
+        if len(value) > _LONGEST or not _NUMBER.fullmatch(value):
             return NEVER
         value = float(value) if {*value} & {*".eE"} else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e19:

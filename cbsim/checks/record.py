@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import ijson
-import orjson
 
 from cbsim.bus.recording import headers_beside, in_order
 from cbsim.bus.sink import from_fields
 from cbsim.checks.line import parsed
+from cbsim.checks.shallow import Shallow
 from cbsim.errors import InputError, WireError
+from cbsim.printable import printable
 from cbsim.wire import bundle
+from cbsim.wire.json_text import parse_json
+from cbsim.wire.line import lines_of
 from cbsim.wire.message import PROTOBUF_TYPE, RAW_EXCHANGE, ZIP_TYPE, Message
 
 __all__ = ["Record", "files", "of_lines", "records"]
@@ -169,11 +172,12 @@ def _joined(head: bytes, file: IO[bytes]) -> io.BufferedReader:
 
 
 def _lines(path: str, file: IO[bytes]) -> Iterator[Record]:
-    first, second = file.readline(), file.readline()
+    lines = lines_of(file)
+    first, second = next(lines, b""), next(lines, b"")
     if first.startswith(b"{") and not _is_object(first) and second and second[:1] != b"{":
         yield from _values(path, _joined(first + second, file), "", multiple_values=True)
         return
-    yield from of_lines(path, chain((first, second), file))
+    yield from of_lines(path, chain((first, second), lines))
 
 
 def of_lines(path: str, lines: Iterable[bytes], first: int = 1) -> Iterator[Record]:
@@ -190,8 +194,8 @@ def of_lines(path: str, lines: Iterable[bytes], first: int = 1) -> Iterator[Reco
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(parse_json(line), dict)
+    except WireError:
         return False
 
 
@@ -212,12 +216,15 @@ def _record(path: str, line: int, value: object, part: str = "") -> Record:
 
 def _values(path: str, file: IO[bytes], prefix: str, **options: bool) -> Iterator[Record]:
     """The values of a JSON document, of an array for the prefix `item`."""
-    number = 0
+    number, levels = 0, 1 if prefix else 0
     try:
-        for number, value in enumerate(ijson.items(file, prefix, use_float=True, **options), 1):
+        values = ijson.items(Shallow(file, levels), prefix, use_float=True, **options)
+        for number, value in enumerate(values, 1):
             yield _record(path, 0, value, part=f"item {number}")
+    except WireError as error:
+        yield Record(path, 0, f"item {number + 1}", fault=str(error))
     except (ijson.JSONError, ValueError) as error:
-        said = str(error).splitlines()[0]
+        said = printable(str(error).splitlines()[0])
         yield Record(path, 0, f"item {number + 1}", fault=f"no JSON: {said}")
 
 
@@ -245,7 +252,7 @@ def _events(path: str, file: IO[bytes]) -> Iterator[Record]:
 
 
 def _csv(path: str, file: IO[bytes], delimiter: str) -> Iterator[Record]:
-    text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+    text = (line.decode("utf-8", "replace").removeprefix("\ufeff") for line in lines_of(file))
     rows = csv.DictReader(text, strict=True, delimiter=delimiter)
     while True:
         line = rows.line_num + 1
@@ -255,7 +262,6 @@ def _csv(path: str, file: IO[bytes], delimiter: str) -> Iterator[Record]:
             yield Record(path, line, fault=f"no CSV: {error}")
             continue
         if row is None:
-            text.detach()
             return
         if None in row or None in row.values():
             fault = f"expected {len(rows.fieldnames or ())} columns, as in the header row"

@@ -231,7 +231,7 @@ _TOLD = ("start", "last_update", "last_seen", "server_added_timestamp")
 def _hindsight(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     del name
     said = message.get("event_timestamp")
-    if not isinstance(said, int | float):
+    if not isinstance(said, int | float) or not abs(said) < 1e11:
         return
     latest = int((said + 1 + 11_644_473_600) * TICKS)
     for at, it in _subjects(message):

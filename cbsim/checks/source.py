@@ -15,6 +15,7 @@ from typing import Protocol
 from cbsim.checks.line import parsed
 from cbsim.checks.record import Record, of_lines, records
 from cbsim.errors import InputError, WireError
+from cbsim.wire.line import lines_of
 
 __all__ = ["Held", "Piece", "Source", "held", "pieces", "spooled"]
 
@@ -55,14 +56,14 @@ class Piece:
 
     def lines(self) -> Iterator[bytes]:
         """The lines; raises InputError."""
-        left = self.size
         try:
             with Path(self.file).open("rb") as file:
-                file.seek(self.start)
-                for line in file:
-                    yield line if len(line) <= left else line[:left]
-                    left -= len(line)
-                    if left <= 0:
+                at = file.seek(self.start)
+                end = at + self.size
+                for line in lines_of(file):
+                    yield line if at + len(line) <= end else line[: end - at]
+                    at = file.tell()
+                    if at >= end:
                         return
         except OSError as error:
             raise InputError(f"cannot read {self.file}: {error.strerror}") from None
@@ -117,7 +118,8 @@ def pieces(path: str, shown: str = "") -> list[Piece]:
         end = file.seek(0, os.SEEK_END)
         while cuts[-1] + _SIZE < end:
             file.seek(cuts[-1] + _SIZE)
-            file.readline()
+            while (line := file.readline(1 << 20)) and line[-1:] != b"\n":
+                pass
             cuts.append(file.tell())
     if cuts[-1] < end:
         cuts.append(end)

@@ -15,6 +15,7 @@ from cbsim.catalog import Dialect, lookup
 from cbsim.checks.raw_schema import EVENT
 from cbsim.checks.schema import BASE, Schema, location, schemas
 from cbsim.errors import CbsimError
+from cbsim.printable import printable
 
 __all__ = ["InvalidMessage", "Problem", "Validator", "iter_errors", "validate", "validator"]
 
@@ -39,7 +40,8 @@ class Problem:
 
     def __str__(self) -> str:
         at = self.pointer or "the message"
-        return f"{at}: expected {self.expected}, found {self.found} ({self.source})"
+        said = f"{at}: expected {self.expected}, found {self.found} ({self.source})"
+        return printable(said, limit=1000)
 
 
 class InvalidMessage(CbsimError, ValueError):  # noqa: N818 - says what it is, as Hypothesis' do

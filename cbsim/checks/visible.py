@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
 from google.protobuf.message import DecodeError
 
 from cbsim.catalog import RAW_EVENTS, name_of, name_of_event
@@ -14,6 +13,7 @@ from cbsim.checks.moment import NEVER, moment
 from cbsim.errors import CatalogError, WireError
 from cbsim.wire import bundle
 from cbsim.wire.identity import process_key
+from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
@@ -113,7 +113,7 @@ def of_message(message: Message, *, documents: bool, events: bool) -> Iterator[V
     name = known_name(message.routing_key) or message.exchange
     try:
         if message.content_type == JSON_TYPE:
-            fields = orjson.loads(message.body)
+            fields = parse_json(message.body)
             if not isinstance(fields, dict):
                 raise WireError("no object")
             yield from of_fields(name, fields, documents=documents)
@@ -126,7 +126,7 @@ def of_message(message: Message, *, documents: bool, events: bool) -> Iterator[V
         else:
             sensor = canonical("sensor", message.headers.get("sensorId"))
             yield Visible(RAW_EXCHANGE, "", {"sensor": sensor})
-    except (DecodeError, WireError, ValueError):
+    except (DecodeError, WireError, ValueError, TypeError):
         yield Visible(name)
 
 
@@ -271,7 +271,7 @@ def _inner(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _whole(value: object) -> int:
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
 
 

@@ -10,6 +10,7 @@ import click
 from cbsim import __version__
 from cbsim.cli.pipe import let_go
 from cbsim.errors import CbsimError, InputError
+from cbsim.printable import printable, printable_lines
 
 __all__ = ["main"]
 
@@ -89,7 +90,7 @@ def _ended() -> int | str | None:
     except SystemExit as ended:
         return ended.code
     except CbsimError as error:
-        click.echo(f"cbsim: {error}", err=True)
+        click.echo(f"cbsim: {printable_lines(error)}", err=True)
         return 2 if isinstance(error, InputError) else 1
     except OSError as error:
         return _told(error)
@@ -99,5 +100,5 @@ def _ended() -> int | str | None:
 def _told(error: OSError) -> int:
     """Say what no command had a sentence of its own for."""
     where = f"{error.filename}: " if error.filename else "cannot write: "
-    click.echo(f"cbsim: {where}{error.strerror or error}", err=True)
+    click.echo(f"cbsim: {printable(f'{where}{error.strerror or error}')}", err=True)
     return 1

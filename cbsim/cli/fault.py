@@ -9,6 +9,7 @@ import click
 from cbsim.bus.embedded import FAULTS, Fault, Parameter
 from cbsim.cli.health import Asked, ask, endpoint_option
 from cbsim.cli.verdict import beginning
+from cbsim.printable import printable
 
 __all__ = ["command"]
 
@@ -47,7 +48,7 @@ def command(ctx: click.Context, at: str, token: str | None) -> None:
 @click.pass_obj
 def _active(endpoint: Asked) -> None:
     for line in ask(endpoint, "/faults")["active"]:
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _command(fault: Fault) -> click.Command:

@@ -27,6 +27,9 @@ endpoint_option = click.option(
     help="The health endpoint of `cbsim serve`.  [env: CBSIM_ENDPOINT]",
 )
 
+_LONGEST = 1 << 20
+"""Bytes of an answer."""
+
 
 @click.command("health", short_help="Ask a served bus how it stands; wait until it is ready.")
 @endpoint_option
@@ -64,11 +67,11 @@ def ask(endpoint: Asked, path: str, body: Mapping[str, Any] | None = None) -> di
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            said: dict[str, Any] = json.loads(answer.read())
+            said: dict[str, Any] = json.loads(answer.read(_LONGEST))
     except urllib.error.HTTPError as error:
         with error:
             raise CbsimError(f"{at}: {_why(error)}") from None
-    except (http.client.HTTPException, ValueError):
+    except (http.client.HTTPException, ValueError, RecursionError):
         raise CbsimError(f"{at}: what answers there is not `cbsim serve`") from None
     except OSError as error:
         reason = getattr(error, "reason", error)
@@ -79,7 +82,7 @@ def ask(endpoint: Asked, path: str, body: Mapping[str, Any] | None = None) -> di
 
 def _why(error: urllib.error.HTTPError) -> str:
     try:
-        said = json.loads(error.read())
+        said = json.loads(error.read(_LONGEST))
         return str(said["error"] if "error" in said else f"not ready, but {said['status']}")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "what answers there is not `cbsim serve`"

@@ -9,6 +9,7 @@ import click
 import orjson
 
 from cbsim.bus.sink import as_line
+from cbsim.printable import printable, printable_json
 from cbsim.wire.bundle import join
 from cbsim.wire.legible import legible
 from cbsim.wire.message import JSON_TYPE, Message
@@ -25,7 +26,7 @@ def writer(form: str) -> Callable[[Message], None]:
     JSON mapping has it, which `cbsim validate` takes.
     """
     write = {
-        "ndjson": as_line,
+        "ndjson": _line,
         "json": _json,
         "text": _text,
         "protobuf": _protobuf,
@@ -39,6 +40,10 @@ def writer(form: str) -> Callable[[Message], None]:
     return out
 
 
+def _line(message: Message) -> bytes:
+    return printable_json(as_line(message).decode()).encode()
+
+
 def _json(message: Message) -> bytes:
     return b"".join(map(_indented, _shown(message)))
 
@@ -48,7 +53,8 @@ def _protojson(message: Message) -> bytes:
 
 
 def _indented(reading: Reading) -> bytes:
-    return orjson.dumps(reading.fields, option=orjson.OPT_INDENT_2) + b"\n"
+    text = orjson.dumps(reading.fields, option=orjson.OPT_INDENT_2).decode()
+    return printable_json(text).encode() + b"\n"
 
 
 def _shown(message: Message) -> Iterator[Reading]:
@@ -73,5 +79,5 @@ def _text(message: Message) -> bytes:
         fields = {name: one for name, one in reading.fields.items() if name not in ("env", *last)}
         fields |= {name: last[name] for name in ("strings", "header") if name in last}
         said = orjson.dumps(fields).decode()
-        lines.append(f"{key:<40} {said if len(said) <= 400 else said[:397] + '...'}\n")
+        lines.append(f"{printable(key):<40} {printable(said, limit=400)}\n")
     return "".join(lines).encode()

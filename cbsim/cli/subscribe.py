@@ -13,6 +13,7 @@ from cbsim.cli.options import bind_option, passive_option
 from cbsim.cli.output import FORMATS, writer
 from cbsim.cli.verdict import Remarks, strict_option
 from cbsim.errors import CatalogError, WireError
+from cbsim.printable import printable_lines
 from cbsim.wire.message import Message
 
 __all__ = ["command"]
@@ -53,7 +54,7 @@ def command(
                     write(message)
             except WireError as error:
                 broken += 1
-                click.echo(f"cbsim: message {seen.total() + 1}: {error}", err=True)
+                click.echo(f"cbsim: message {seen.total() + 1}: {printable_lines(error)}", err=True)
             seen[name] += 1
             if count is not None and seen.total() >= count:
                 break

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from cbsim.errors import CbsimError, InputError
+from cbsim.printable import printable_lines
 
 __all__ = ["Remarks", "beginning", "strict_option"]
 
@@ -39,7 +40,7 @@ class Remarks:
         if self._first is None and self._strict:
             self._first = text
             return
-        click.echo(text, err=True)
+        click.echo(printable_lines(text), err=True)
 
     def end(self) -> None:
         """Raise CbsimError for the first remark, where that is strict."""

@@ -10,6 +10,7 @@ import orjson
 from rich.table import Table
 
 from cbsim.checks.comparison import Comparison
+from cbsim.printable import printable, printable_json
 from cbsim.report.page import Page
 
 __all__ = ["FORMATS", "show"]
@@ -36,14 +37,15 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
             "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
             "latency": result.latency,
         }
-        out.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
+        text = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
+        out.write(printable_json(text) + "\n")
         return
-    console = Page(file=out, highlight=False, soft_wrap=True)
+    console = Page(file=out, highlight=False, soft_wrap=True, markup=False)
     if not console.is_terminal:
         console.width = 160
     console.print(_table(result))
     for difference in result.differences:
-        console.print(str(difference), markup=False)
+        console.print(str(difference))
     for kind in _KINDS[2:]:
         more = result.total(kind) - sum(one.kind == kind for one in result.differences)
         if more:
@@ -53,25 +55,28 @@ def show(result: Comparison, form: str, out: TextIO) -> None:
     for outage in result.outages:
         console.print(
             f"the broker was away from {_moment(outage.since)} to {_moment(outage.until)}: "
-            f"{outage.why}", markup=False,
-        )  # fmt: skip
+            f"{printable(outage.why)}"
+        )
     if result.perished:
         console.print(
             f"{result.perished:,} did not come, but were confirmed before that and not persistent: "
             "they may have been lost with the broker; `--persistent` is for those that must not be"
         )
     if unmatchable := result.total("unmatchable"):
-        names = ", ".join(name for name, it in sorted(result.names.items()) if it.unmatchable)
+        names = ", ".join(
+            printable(name) for name, it in sorted(result.names.items()) if it.unmatchable
+        )
         console.print(
             f"{unmatchable:,} have nothing that was mapped, so that nobody can tell if they came: "
             f"{names}; --map what they have, or --bind what the consumer takes"
         )
     for kind, clock in result.precision.items():
         if clock != "exact":
-            console.print(f"times of {kind} are matched at their precision: {clock}")
+            console.print(f"times of {printable(kind)} are matched at their precision: {clock}")
     for name, fields in sorted(result.uncompared.items()):
         console.print(
-            f"not compared, since no item has it: {', '.join(fields)} of {name or 'anything'}"
+            f"not compared, since no item has it: {', '.join(fields)} of "
+            f"{printable(name) or 'anything'}"
         )
     if result.foreign:
         console.print("nothing in the output is of this ledger: is it the output of that run?")
@@ -93,7 +98,7 @@ def _table(result: Comparison) -> Table:
         table.add_column(kind, justify="right", no_wrap=True)
     for name, counts in sorted(result.names.items()):
         row = [getattr(counts, kind) for kind in _KINDS]
-        table.add_row(name or "(unknown)", *(f"{it:,}" if it else "-" for it in row))
+        table.add_row(printable(name) or "(unknown)", *(f"{it:,}" if it else "-" for it in row))
     return table
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import orjson
 
 from cbsim.checks.validation import Finding, Group, Tally
+from cbsim.printable import printable, printable_json
 
 __all__ = ["FORMATS", "handler"]
 
@@ -24,16 +25,16 @@ class Text:
         """Show a finding; there were that many like it before."""
         if before < _SHOWN:
             kind = "warning: " if finding.problem.warning else ""
-            self._out.write(f"{finding.where}: {kind}{_sentence(finding)}\n")
+            self._out.write(f"{_where(finding)}: {kind}{_sentence(finding)}\n")
 
     def end(self, tally: Tally) -> None:
         """Show what it came to."""
         for group in tally.groups.values():
             more = group.count - _SHOWN
             if more > 0:
-                pointer = group.first.problem.pointer or "the message"
+                pointer = printable(group.first.problem.pointer) or "the message"
                 self._out.write(
-                    f"{more:,} more like {group.first.where}: {group.first.name} {pointer}\n"
+                    f"{more:,} more like {_where(group.first)}: {group.first.name} {pointer}\n"
                 )
         if tally.others:
             self._out.write(f"{tally.others:,} more of other kinds\n")
@@ -61,7 +62,8 @@ class Json:
             "others": tally.others,
             "groups": [_group(group) for group in tally.groups.values()],
         }
-        self._out.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
+        text = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
+        self._out.write(printable_json(text) + "\n")
 
 
 class Junit:
@@ -87,13 +89,13 @@ class Junit:
             problem = group.first.problem
             case = ElementTree.SubElement(
                 suite, "testcase", classname=group.first.name or "unreadable",
-                name=f"{problem.pointer or 'the message'} ({problem.rule})",
+                name=f"{printable(problem.pointer) or 'the message'} ({problem.rule})",
             )  # fmt: skip
             failure = ElementTree.SubElement(
                 case, "failure", message=_sentence(group.first), type=problem.rule
             )
             failure.text = f"{group.count} times, such as\n" + "\n".join(
-                f"{one.where}: {_sentence(one)}" for one in group.examples
+                f"{_where(one)}: {_sentence(one)}" for one in group.examples
             )
         ElementTree.indent(suite)
         self._out.write(ElementTree.tostring(suite, "unicode", xml_declaration=True) + "\n")
@@ -110,7 +112,11 @@ class Github:
         if before < _SHOWN:
             level = "warning" if finding.problem.warning else "error"
             line = f",line={finding.record.line}" if finding.record.line else ""
-            file = _escaped(finding.record.file).replace(":", "%3A").replace(",", "%2C")
+            file = (
+                _escaped(printable(finding.record.file, limit=1000))
+                .replace(":", "%3A")
+                .replace(",", "%2C")
+            )
             self._out.write(f"::{level} file={file}{line}::{_escaped(_sentence(finding))}\n")
 
     def end(self, tally: Tally) -> None:
@@ -128,10 +134,14 @@ def handler(form: str, out: TextIO) -> Handler:
     return FORMATS[form](out)
 
 
+def _where(finding: Finding) -> str:
+    return printable(finding.where, limit=1000)
+
+
 def _sentence(finding: Finding) -> str:
     problem = finding.problem
     if problem.rule in ("unreadable", "unknown-kind"):
-        return problem.found
+        return printable(problem.found, limit=1000)
     return f"{finding.name} {problem}"
 
 

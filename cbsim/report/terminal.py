@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from rich import console as rich_console
+from rich.markup import escape
 from rich.table import Table
 
+from cbsim.printable import printable
 from cbsim.report.queues import beside, last_words
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ class Console:
         self._bar: Bar | None = None
 
     def __enter__(self) -> Console:
-        self._console.print(f"[bold]{self._scenario}[/] → {self._where}", soft_wrap=True)
+        shown = f"[bold]{escape(printable(self._scenario))}[/] → {escape(printable(self._where))}"
+        self._console.print(shown, soft_wrap=True)
         if self._console.is_terminal:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -58,12 +61,13 @@ class Console:
             line += f", {progress.lag:.1f} s behind schedule"
         if self.watch is not None and (queues := beside(self.watch)):
             line += f"; {queues}"
+        phase = printable(progress.phase)
         if self._bar is None:
-            self._console.print(f"{progress.phase}: {line}", soft_wrap=True, markup=False)
+            self._console.print(f"{phase}: {line}", soft_wrap=True, markup=False)
             return
         self._bar.update(
             self._task,
-            description=progress.phase,
+            description=escape(phase),
             completed=progress.total or 0.0,
             total=1.0 if progress.total is not None else None,
             line=line,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from cbsim.errors import WireError
+from cbsim.printable import printable
 
 __all__ = ["BUNDLE_LIMIT", "join", "members", "split", "zipped"]
 
@@ -17,6 +19,10 @@ BUNDLE_LIMIT = 64 * 1024 * 1024
 
 _LEVEL = 2
 """Of deflate: half the time of the usual 6, for a tenth more bytes."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError,
+               NotImplementedError, OSError, ValueError, OverflowError)  # fmt: skip
+"""What zipfile raises where a bit was flipped."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -63,11 +69,15 @@ def members(body: bytes) -> Iterator[bytes]:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             total = 0
             for info in archive.infolist():
+                if info.compress_type not in _METHODS:
+                    raise WireError(f"bundle: compression {info.compress_type}: expected deflate")
                 with archive.open(info) as member:
                     run = member.read(BUNDLE_LIMIT - total + 1)
                 total += len(run)
                 if total > BUNDLE_LIMIT:
                     raise WireError(f"bundle: unpacks to more than {BUNDLE_LIMIT} bytes")
                 yield run
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError) as error:
-        raise WireError(f"bundle: no readable zip: {error}") from None
+    except WireError:
+        raise
+    except _UNREADABLE as error:
+        raise WireError(f"bundle: no readable zip: {printable(error)}") from None

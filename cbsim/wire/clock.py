@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from cbsim.errors import WireError
+from cbsim.printable import printable
 
 __all__ = [
     "TICKS",
@@ -31,6 +32,8 @@ TICKS = 10_000_000
 """FILETIME ticks a second: 100 ns each."""
 
 _UNIX = 11_644_473_600 * TICKS
+_LATEST = 253_402_300_800
+"""Seconds since 1970: the year 10000."""
 _ORIGIN = datetime(1601, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?Z")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -60,7 +63,9 @@ def milliseconds(ticks: int) -> int:
 
 
 def from_epoch_seconds(seconds: float) -> int:
-    """The FILETIME of seconds since 1970, to the millisecond."""
+    """The FILETIME of seconds since 1970, to the millisecond; raises WireError past year 9999."""
+    if not abs(seconds) < _LATEST:
+        raise WireError(f"{seconds!r} is no time: expected seconds since 1970")
     return round(seconds * 1000) * 10_000 + _UNIX
 
 
@@ -118,7 +123,7 @@ def parse_iso_time(text: str) -> int:
         moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
     except ValueError:
         raise WireError(
-            f"{text!r} is no time: expected the form 2014-08-08T15:15:42.193Z"
+            f"{printable(text)!r} is no time: expected the form 2014-08-08T15:15:42.193Z"
         ) from None
     return filetime(moment) + int((match[2] or "0").ljust(7, "0"))
 
@@ -141,5 +146,7 @@ def parse_display_time(text: str) -> int:
         hour = hour % 12 + (12 if match[7] == "P" else 0)
         month = _MONTHS.index(match[1]) + 1
         return filetime(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
-    except ValueError:
-        raise WireError(f"{text!r} is no time: expected the form Aug 9, 2014 5:27:56 PM") from None
+    except (ValueError, OverflowError):
+        raise WireError(
+            f"{printable(text)!r} is no time: expected the form Aug 9, 2014 5:27:56 PM"
+        ) from None

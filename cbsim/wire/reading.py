@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import orjson
-
 from cbsim.errors import WireError
+from cbsim.printable import printable
 from cbsim.wire import bundle
 from cbsim.wire.event import as_dict
 from cbsim.wire.event import decode as event_of
+from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import EVENTS_EXCHANGE, JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
@@ -33,11 +33,11 @@ def read(message: Message) -> Iterator[Reading]:
     """
     if message.content_type == JSON_TYPE:
         try:
-            fields = orjson.loads(message.body)
-        except orjson.JSONDecodeError as error:
-            raise WireError(f"{message.routing_key}: no JSON: {error}") from None
+            fields = parse_json(message.body)
+        except WireError as error:
+            raise WireError(f"{printable(message.routing_key)}: {error}") from None
         if not isinstance(fields, dict):
-            raise WireError(f"{message.routing_key}: expected a JSON object")
+            raise WireError(f"{printable(message.routing_key)}: expected a JSON object")
         yield Reading(message.routing_key, fields)
     elif message.routing_key:
         yield Reading(message.routing_key, as_dict(event_of(message.body)))
@@ -73,7 +73,10 @@ def decode(
 
 def _fill(event: CbEventMsg, headers: Mapping[str, int | str]) -> None:
     endpoint = event.env.endpoint
-    endpoint.SensorId = int(headers.get("sensorId", 0))
-    endpoint.HostId = int(headers.get("hostId", 0))
-    endpoint.SensorHostName = str(headers.get("sensorHostName", ""))
-    event.env.server.NodeId = int(headers.get("nodeId", 0))
+    try:
+        endpoint.SensorId = int(headers.get("sensorId", 0))
+        endpoint.HostId = int(headers.get("hostId", 0))
+        endpoint.SensorHostName = str(headers.get("sensorHostName", ""))
+        event.env.server.NodeId = int(headers.get("nodeId", 0))
+    except (ValueError, TypeError):
+        raise WireError("headers: expected numbers in sensorId, hostId and nodeId") from None

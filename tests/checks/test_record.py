@@ -54,7 +54,7 @@ def test_leef(tmp_path: Path) -> None:
         {"type": "ingress.event.procstart", "path": "c:\\a=b", "pid": "4"},
         {"type": "feed.synchronized", "a": "1", "b": "x y"},
         {"type": "feed.synchronized", "a": "1", "b": "2"},
-        "no JSON: LEEF is cut short: expected vendor|product|version|event|attributes",
+        "LEEF is cut short: expected vendor|product|version|event|attributes",
     ]
 
 
