@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from cbsim.bus.sink import from_line
+from cbsim.bus.sink import from_fields
 from cbsim.errors import CbsimError, WireError
 from cbsim.wire.json_text import parse_json
 from cbsim.wire.line import lines_of
@@ -19,7 +20,7 @@ from cbsim.wire.message import (
     Message,
 )
 
-__all__ = ["headers_beside", "in_order", "recorded"]
+__all__ = ["Recorded", "headers_beside", "in_order", "recorded", "timed"]
 
 _TYPES = {".json": JSON_TYPE, ".bin": PROTOBUF_TYPE, ".protobuf": PROTOBUF_TYPE, ".zip": ZIP_TYPE}
 _LARGEST = 1 << 20
@@ -27,26 +28,46 @@ _LARGEST = 1 << 20
 _HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
+class Recorded(NamedTuple):
+    """A message of a recording."""
+
+    message: Message
+    received: float
+    """When a consumer got it, seconds since 1970; 0 where the recording does not say."""
+
+
 def recorded(path: Path) -> Iterator[Message]:
-    """The messages of a file or folder, in order; raises CbsimError naming file and line.
+    """The messages of a recording, in order; raises CbsimError naming file and line."""
+    return (found.message for found in timed(path))
+
+
+def timed(path: Path) -> Iterator[Recorded]:
+    """The messages of a file or folder with their times, in order; raises CbsimError.
 
     In a folder, `.../watchlist.hit.process/0.json` is a JSON message with that routing key,
     `.../ingress.event.filemod/0.bin` a raw event, and `.zip` or anything under
     `api.rawsensordata` a bundle, whose headers may stand beside it (see `headers_beside`).
     """
     if path.is_dir():
-        yield from _folder(path)
+        yield from (Recorded(message, 0.0) for message in _folder(path))
         return
     try:
         with path.open("rb") as file:
             for number, line in enumerate(lines_of(file), 1):
                 if line.strip():
                     try:
-                        yield from_line(line)
+                        yield _of_line(line)
                     except WireError as error:
                         raise CbsimError(f"{path}:{number}: {error}") from None
     except OSError as error:
         raise CbsimError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _of_line(line: bytes) -> Recorded:
+    fields = parse_json(line)
+    message = from_fields(fields)
+    received = fields.get("received") if isinstance(fields, dict) else None
+    return Recorded(message, float(received) if isinstance(received, int | float) else 0.0)
 
 
 def in_order(folder: Path, suffixes: Container[str]) -> list[Path]:

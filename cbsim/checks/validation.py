@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,10 @@ from cbsim.checks.visible import event_name
 from cbsim.errors import CatalogError, UnknownKeyError, WireError
 from cbsim.wire.event import as_dict, decode
 from cbsim.wire.message import JSON_TYPE, PROTOBUF_TYPE
-from cbsim.wire.reading import events, read
+from cbsim.wire.reading import events, forwarded, read
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
-__all__ = ["Finding", "Group", "Tally", "Validation", "forwarded"]
+__all__ = ["Finding", "Group", "Tally", "Validation"]
 
 _FORWARDED = ("type", "cb_server", "computer_name", "process_guid", "timestamp")
 """What the common forwarder writes, and a message of the bus does not have."""
@@ -270,14 +270,6 @@ class Validation:
 
 
 _sound_events = {name: SoundEvent(event) for name, event in RAW_EVENTS.items()}
-
-
-def forwarded(fields: Mapping[str, Any]) -> bool:
-    """Whether these are the fields of a forwarder's line, which no message of the bus has."""
-    ours = "event_timestamp" in fields or "header" in fields
-    return isinstance(fields.get("type"), str) and (
-        "cb_server" in fields or ("timestamp" in fields and not ours)
-    )
 
 
 def _carried(event: dict[str, Any]) -> str:

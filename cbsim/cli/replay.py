@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import click
-import orjson
 
-from cbsim.bus.recording import recorded
+from cbsim.bus.recording import Recorded, timed
 from cbsim.cli.broker import BrokerChoice
 from cbsim.cli.outlet import refused
 from cbsim.cli.publishing import Publishing
@@ -63,7 +62,7 @@ def command(
         interrupted, bare, begun = False, 0, True
         try:
             try:
-                for batch in _begun(_due(_timed(recording), factor)):
+                for batch in _begun(_due(timed(recording), factor)):
                     bare += sum(it.exchange == RAW_EXCHANGE and not it.headers for it in batch)
                     if whole(partial(into.publish_many, batch)):
                         raise KeyboardInterrupt
@@ -104,30 +103,15 @@ def _begun(batches: Iterator[list[Message]]) -> Iterator[list[Message]]:
         yield from batches
 
 
-def _timed(recording: Path) -> Iterator[tuple[Message, float, float]]:
-    """The messages, each with the moment of its run and when it was received; 0 for no time."""
-    if not recording.is_file():
-        # Of a pipe there is no reading twice.
-        yield from ((message, message.timestamp, 0.0) for message in recorded(recording))
-        return
-    with recording.open("rb") as file:
-        lines = (line for line in file if line.strip())
-        for message, line in zip(recorded(recording), lines, strict=False):
-            moment = message.timestamp
-            received = 0.0 if moment else orjson.loads(line).get("received")
-            yield message, moment, received if isinstance(received, int | float) else 0.0
-
-
-def _due(
-    messages: Iterator[tuple[Message, float, float]], factor: float | None
-) -> Iterator[list[Message]]:
+def _due(messages: Iterator[Recorded], factor: float | None) -> Iterator[list[Message]]:
     """Messages as they come due, several at once where they are; all before one that is faulty."""
     first, began, failed = None, time.monotonic(), None
     by_receipt = False
     batch: list[Message] = []
     count = 0
     try:
-        for count, (message, moment, received) in enumerate(messages, 1):  # noqa: B007 - used below
+        for count, (message, received) in enumerate(messages, 1):  # noqa: B007 - used below
+            moment = message.timestamp
             if first is None:
                 # One clock for all: a scenario's may be years from that of a tap.
                 by_receipt = not moment

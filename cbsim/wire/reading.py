@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cbsim.errors import WireError
 from cbsim.printable import printable
@@ -14,7 +14,7 @@ from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import EVENTS_EXCHANGE, JSON_TYPE, RAW_EXCHANGE, Message
 from cbsim.wire.sensor_events_pb2 import CbEventMsg
 
-__all__ = ["Reading", "decode", "events", "read"]
+__all__ = ["Reading", "decode", "events", "forwarded", "read"]
 
 
 class Reading(NamedTuple):
@@ -69,6 +69,14 @@ def decode(
     """
     exchange = EVENTS_EXCHANGE if routing_key else RAW_EXCHANGE
     return list(read(Message(exchange, routing_key, content_type, body, headers or {})))
+
+
+def forwarded(fields: Mapping[str, Any]) -> bool:
+    """Whether these are the fields of a forwarder's line, which no message of the bus has."""
+    ours = "event_timestamp" in fields or "header" in fields
+    return isinstance(fields.get("type"), str) and (
+        "cb_server" in fields or ("timestamp" in fields and not ours)
+    )
 
 
 def _fill(event: CbEventMsg, headers: Mapping[str, int | str]) -> None:
