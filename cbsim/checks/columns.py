@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import orjson
 import xxhash
 from numpy.typing import NDArray
 
@@ -214,24 +216,39 @@ def _bodies(layout: Layout, piece: Piece) -> Items:
 def _body_entries(ledger: Ledger, routes: Routes, span: tuple[int, int]) -> Entries:
     """Entries of bodies as they came, without anything being read of them."""
     known: dict[str, int] = {}
-    table: dict[tuple[Any, ...], tuple[int, int]] = {}
-    keys: list[int] = []
-    names: list[int] = []
-    sequences: list[int] = []
+    names, seeds = {}, {}
+    for number, route in ledger.routes.items():
+        name = known_name(route.routing_key) or route.exchange
+        names[number] = known.setdefault(name, len(known)) if route[:2] in routes else _UNBOUND
+        seeds[number] = route_seed(route.routing_key, route.content_type)
     first, last = span
-    for batch in ledger.batches(first, last):
-        for sequence, message in enumerate(batch.messages, batch.first):
-            route = message[:3]
-            if (told := table.get(route)) is None:
-                name = known_name(message.routing_key) or message.exchange
-                number = known.setdefault(name, len(known)) if message[:2] in routes else -1
-                told = table[route] = number, route_seed(*message[1:3])
-            if told[0] >= 0 and first <= sequence <= last:
-                key = body_key(message) if message[4] else _hash(message[3], told[1])
-                keys.append(key or 1)
-                names.append(told[0])
-                sequences.append(sequence)
+    headers = ledger.headers(first, last)
+    keys: list[NDArray[np.uint64]] = []
+    numbers: list[NDArray[np.uint16]] = []
+    sequences: list[NDArray[np.uint32]] = []
+    for begin, _, shape, text in ledger.stretches(first, last):
+        ends = [*accumulate(size for _, size in shape)]
+        found = [
+            _hash(text[at:end], seeds[number]) or 1
+            for (number, _), at, end in zip(shape, [0, *ends], ends, strict=False)
+        ]
+        for sequence in range(begin, begin + len(shape)) if headers else ():
+            if sequence in headers:
+                place = sequence - begin
+                at = ends[place] - shape[place][1]
+                seed = seeds[shape[place][0]]
+                told = orjson.loads(headers[sequence])
+                found[place] = body_key(text[at : ends[place]], seed, told)
+        own = np.arange(begin, begin + len(shape), dtype=np.uint32)
+        called = np.array([names[number] for number, _ in shape], np.uint16)
+        chosen = (own >= first) & (own <= last) & (called != _UNBOUND)
+        keys.append(np.array(found, np.uint64)[chosen])
+        numbers.append(called[chosen])
+        sequences.append(own[chosen])
     nothing = np.zeros(0, np.int64)
-    return Entries(np.array(keys, np.uint64), np.array(sequences, np.uint32),
-                   np.array(names, np.uint16), nothing, np.zeros(0, np.uint8),
-                   [*known])  # fmt: skip
+    return Entries(_joined(keys), _joined(sequences), _joined(numbers), nothing,
+                   np.zeros(0, np.uint8), [*known])  # fmt: skip
+
+
+_UNBOUND = 2**16 - 1
+"""In place of the number of a name: the consumer did not bind it."""

@@ -222,34 +222,56 @@ class Ledger:
 
         A batch that only begins or ends within them comes whole. Raises CbsimError.
         """
-        database, unpack = self.database, zstandard.ZstdDecompressor().decompress
-        routes = {
-            number: Route(*route)
-            for number, *route in database.execute(
-                "select id, exchange, routing_key, content_type from route"
-            )
-        }
-        end = 2**62 if last is None else last
-        begins = f"(select coalesce(max(first), 0) from batch where first <= {int(first)})"
-        ends = f"(select max(first + count) from batch where first <= {int(end)})"
+        routes, marks = self.routes, self._marks(first, last)
+        for begin, published, shape, text in self.stretches(first, last):
+            at, rows = 0, []
+            for number, size in shape:
+                rows.append((*routes[number], text[at : at + size]))
+                at += size
+            yield Batch(begin, published, _messages(begin, rows, **marks))
+
+    def stretches(
+        self, first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[int, float, list[tuple[int, int]], bytes]]:
+        """The same as it is kept: the first number, when it was published, for each message the
+        number of its route and the size of its body, and the bodies one after the other.
+        """
+        unpack = zstandard.ZstdDecompressor().decompress
+        begins, ends = self._bounds(first, last)
         query = (
             "select first, published, messages, bodies from batch "
             f"where first >= {begins} and first < {ends} order by first"
         )
         try:
-            marks = {
-                table: dict(database.execute(
-                    f"select * from {table} where sequence >= {begins} and sequence < {ends}"
-                ).fetchall()) for table in ("headers", "broken")
-            }  # fmt: skip
-            for begin, published, shape, bodies in database.execute(query):
-                text, at, rows = unpack(bodies), 0, []
-                for number, size in orjson.loads(shape):
-                    rows.append((*routes[number], text[at : at + size]))
-                    at += size
-                yield Batch(begin, published, _messages(begin, rows, **marks))
-        except (sqlite3.Error, zstandard.ZstdError, orjson.JSONDecodeError, KeyError) as error:
+            for begin, published, shape, bodies in self.database.execute(query):
+                yield begin, published, orjson.loads(shape), unpack(bodies)
+        except (sqlite3.Error, zstandard.ZstdError, orjson.JSONDecodeError) as error:
             raise CbsimError(f"ledger {self.path}: is damaged: {error}") from None
+
+    @property
+    def routes(self) -> dict[int, Route]:
+        """Where its messages went, by the numbers that stand for it."""
+        query = "select id, exchange, routing_key, content_type from route"
+        return {number: Route(*route) for number, *route in self.database.execute(query)}
+
+    def headers(self, first: int = 0, last: int | None = None) -> dict[int, str]:
+        """The headers of messages that have any, as JSON; from one sequence to another."""
+        return self._marks(first, last)["headers"]
+
+    def _marks(self, first: int, last: int | None) -> dict[str, dict[int, str]]:
+        begins, ends = self._bounds(first, last)
+        return {
+            table: dict(self.database.execute(
+                f"select * from {table} where sequence >= {begins} and sequence < {ends}"
+            ).fetchall()) for table in ("headers", "broken")
+        }  # fmt: skip
+
+    @staticmethod
+    def _bounds(first: int, last: int | None) -> tuple[str, str]:
+        """The first number of the batches between two, and the number after their last, as SQL."""
+        end = 2**62 if last is None else last
+        return (f"(select coalesce(max(first), 0) from batch where first <= {int(first)})",
+                f"(select max(first + count) from batch where first <= {int(end)})")  # fmt: skip
 
     def confirm(self, first: int, last: int) -> None:
         """Note that the broker confirmed the messages from one sequence to another, both included.

@@ -31,6 +31,7 @@ from cbsim.wire.reading import read
 __all__ = ["Bodies", "Contents", "body_key", "route_seed"]
 
 _hash = xxhash.xxh3_64_intdigest
+_NO_HEADERS: Mapping[str, Any] = {}
 
 
 class Bodies(Layout):
@@ -43,11 +44,11 @@ class Bodies(Layout):
             yield Item(UNKNOWN, fault=record.fault or "expected a message as it came")
             return
         received = (record.envelope or {}).get("received")
-        yield Item(body_key(message), received=received_at(received) if received else 0.0)
+        yield Item(_key(message), received=received_at(received) if received else 0.0)
 
     def expected(self, message: Message) -> Iterator[Expected]:
         """The message."""
-        yield Expected(_name(message), body_key(message))
+        yield Expected(_name(message), _key(message))
 
     def otherwise(self, message: Message) -> Iterator[Expected]:
         """The body alone, in an output that does not say how it was routed."""
@@ -86,12 +87,16 @@ def _name(message: Message) -> str:
     return known_name(message.routing_key) or message.exchange
 
 
-def body_key(message: Message) -> int:
+def body_key(body: bytes, seed: int, headers: Mapping[str, Any] = _NO_HEADERS) -> int:
     """The key of a body and how it was routed, where the output says so."""
+    if headers:
+        seed ^= _hash(orjson.dumps(dict(headers), option=orjson.OPT_SORT_KEYS))
+    return _hash(body, seed) or 1
+
+
+def _key(message: Message) -> int:
     seed = route_seed(message.routing_key, message.content_type)
-    if message.headers:
-        seed ^= _hash(orjson.dumps(dict(message.headers), option=orjson.OPT_SORT_KEYS))
-    return _hash(message.body, seed) or 1
+    return body_key(message.body, seed, message.headers)
 
 
 @lru_cache(maxsize=4096)
