@@ -87,7 +87,7 @@ def redacted(url: str) -> str:
     >>> redacted("amqp://cb:secret@h:5672/v"), redacted("amqp://cb:a/secret@h"), redacted("cb:a@h")
     ('amqp://cb@h:5672/v', 'amqp://cb@h', 'h')
     """
-    scheme, slashes, rest = url.rpartition("://")
+    scheme, slashes, rest = url.partition("://") if "://" in url else ("", "", url)
     login, _, place = rest.rpartition("@")
     place = re.split(r"[?#]", place)[0]
     if not _PLACE.fullmatch(place):

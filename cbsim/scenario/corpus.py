@@ -31,6 +31,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "odd": tuple(f"odd.{oddity}" for oddity in Oddity),
 }
 """Messages with labels, as a mix names them: all of a family, or one kind of it."""
+_HEAVIEST = 256 << 20
 KINDS = tuple(kind for family in FAMILIES.values() for kind in family)
 """Every kind of them."""
 
@@ -54,8 +55,18 @@ class Corpus:
             strategy = _strategy(name, server)
             for drawn in _drawn(strategy, count, f"{seed}:corpus:{name}"):
                 self._messages.append((name, _message(drawn)))
+            self._weigh(phase)
         Random(f"{seed}:corpus").shuffle(self._messages)
         self._at, self._step = 0, 1
+
+    def _weigh(self, phase: Phase) -> None:
+        """Raise ScenarioError when it takes too much memory."""
+        sizes = {id(message.body): len(message.body) for _, message in self._messages}
+        if sum(sizes.values()) > _HEAVIEST:
+            raise ScenarioError(
+                f"phase {phase.name!r}: a corpus of {phase.corpus} takes more than "
+                f"{_HEAVIEST >> 20} MiB; expected a smaller `corpus`"
+            )
 
     def dealt(self, number: int, of: int) -> Corpus:
         """The same messages, of which every so many-th is taken, from a number on."""
@@ -133,8 +144,13 @@ def _drawn(strategy: SearchStrategy[Any], count: int, seed: str) -> list[Any]:
     found: list[Any] = []
     number = Random(seed).getrandbits(64)
 
+    size = 0
+
     def keep(value: Any) -> None:
-        found.append(value)
+        nonlocal size
+        if size <= _HEAVIEST:
+            found.append(value)
+            size += len(_message(value).body)
 
     quietly = settings(
         max_examples=count,

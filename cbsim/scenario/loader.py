@@ -11,6 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from cbsim.errors import ScenarioError
+from cbsim.printable import printable
+from cbsim.scenario.document import LARGEST, compose, value_of
 from cbsim.scenario.model import Scenario
 from cbsim.shipped import folder
 
@@ -35,7 +37,8 @@ def load(name: str) -> Scenario:
             hint = f"did you mean {near[0]}?" if near else "shipped are " + ", ".join(shipped())
             raise ScenarioError(f"there is no scenario {name!r}: {hint}")
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read: {error}") from None
     return parse(text, str(path))
@@ -43,14 +46,8 @@ def load(name: str) -> Scenario:
 
 def parse(text: str, source: str = "scenario") -> Scenario:
     """The scenario in a YAML text; raises ScenarioError with `source`, line and field."""
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ScenarioError(f"{source}:{line}: no YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{source}: no YAML: {error}") from None
+    tree = compose(text, source)
+    data = value_of(tree, source)
     if not isinstance(data, dict):
         raise ScenarioError(f"{source}:1: expected a mapping with `phases`")
     try:
@@ -75,7 +72,7 @@ def _sentence(error: ValidationError, tree: Any, data: Any, source: str) -> str:
     elif problem["type"] == "missing":
         missing = [part for part in problem["loc"] if part not in where]
         said = f"{missing[-1] if missing else 'a field'!r} is missing"
-    return f"{source}:{line}: {field}: {said}"
+    return f"{source}:{line}: {printable(field)}: {printable(said, limit=500)}"
 
 
 def _real(loc: Sequence[int | str], data: Any) -> tuple[int | str, ...]:

@@ -131,7 +131,7 @@ class Ransomware(Part):
 class SpreadOver(Part):
     """A new binary begins to spread."""
 
-    sensors: int = Field(ge=1)
+    sensors: int = Field(ge=1, le=1_000_000)
 
 
 class Injection(Part):
@@ -176,7 +176,7 @@ class Phase(Part):
 
     name: str = "phase"
     duration: Seconds | None = Field(None, description="how long; `rate: max` counts the wall's")
-    count: int | None = Field(None, ge=1, description="how many messages")
+    count: int | None = Field(None, ge=1, le=10**15, description="how many messages")
     rate: Literal["max"] | RateModel | Rate | None = Field(
         None, description="`500/s`, `max`, or a profile; without one, the sum of the mix's rates"
     )
@@ -264,7 +264,7 @@ class Scenario(Part):
     server: Server = Server()
     bus: BusModel = BusModel()
     estate: EstateSize = EstateSize()
-    seed: int = 1
+    seed: int = Field(1, ge=-(2**63), lt=2**63)
     phases: tuple[Phase, ...] = Field(min_length=1)
 
     def at_rate(self, rate: str | float) -> Scenario:

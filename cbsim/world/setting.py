@@ -53,7 +53,7 @@ def _broadcast(text: str) -> str:
 class Part(BaseModel):
     """What all parts of a scenario have in common: nothing unknown, nothing that changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Latency(Part):
@@ -77,7 +77,7 @@ class Server(Part):
     raw: Raw = Field(
         "single", description="raw events one by one, as bundles of a sensor's upload, or both"
     )
-    bundle: int = Field(200, ge=1, description="raw events in a bundle")
+    bundle: int = Field(200, ge=1, le=100_000, description="raw events in a bundle")
     zipped: bool = Field(True, description="whether bundles are zipped or bare")
     latency: Latency = Latency()
     watchlist_ids: bool = Field(
@@ -121,4 +121,6 @@ class EstateSize(Part):
     binaries: int = Field(1000, ge=1, le=9_000_000)
     groups: int = Field(4, ge=1, le=1000)
     os: OsMix = OsMix()
-    spread: float = Field(1.1, ge=1, description="endpoints a new binary comes to, on average")
+    spread: float = Field(
+        1.1, ge=1, le=1_000_000, description="endpoints a new binary comes to, on average"
+    )

@@ -47,6 +47,11 @@ def test_a_corpus_is_sent_in_turn_and_the_seed_decides_it() -> None:
     assert [one[1] for one in messages(other, FIXED_START)] != [one[1] for one in sent]
 
 
+def test_a_corpus_takes_no_more_memory_than_it_may() -> None:
+    with pytest.raises(ScenarioError, match="takes more than 256 MiB; expected a smaller"):
+        corpora_of(scenario('{"malformed.oversized-body": 1}', corpus=70))
+
+
 def test_weights_decide_how_much_of_each_there_is() -> None:
     mix = '{"ingress.event.filemod": 8, "malformed.zip-bomb": 2}'
     names = Counter(name for _, _, name, _ in messages(scenario(mix, 10), FIXED_START))

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from cbsim.bus.connection import parameters, redacted
 from cbsim.checks.mapped import Mapped
 from cbsim.checks.record import Record
 from cbsim.errors import BrokerError
+from cbsim.scenario.loader import parse
+from cbsim.shipped import folder
 from cbsim.wire.binding import Bindings
 from tests.support.fuzz.target import Target, allowed, check_text
 
 __all__ = ["WORDS"]
 
 
+def _scenario(text: str) -> None:
+    parse(text, "fuzz.yaml")
+
+
 def _url(text: str) -> None:
-    before, _, after = text.partition("SECRET")
+    before, after = text.partition("SECRET")[0], text.rpartition("SECRET")[2]
     if ":" not in before.partition("://")[2] or "@" not in after:
         # Nobody can tell that it is meant as a password.
         return
@@ -46,6 +53,10 @@ def _map(text: str) -> None:
     list(mapped.items(Record("out", 1, fields=fields)))
 
 
+def _shipped() -> list[Path]:
+    return sorted(folder("scenarios").glob("*.yaml"))
+
+
 def _read(use: Callable[[str], None], data: bytes) -> None:
     with allowed():
         use(data.decode("utf-8", "replace"))
@@ -56,6 +67,7 @@ def _target(name: str, use: Callable[[str], None], seeds: Callable[[], list[byte
 
 
 WORDS = (
+    _target("scenario", _scenario, lambda: [*map(Path.read_bytes, _shipped())]),
     _target("url", _url, lambda: [b"amqp://cb:SECRET@127.0.0.1:5672/", b"amqps://cb:SECRET@[::1]/%2f",
                                   b"amqp://cb:a/SECRET@host:1/vhost?heartbeat=3"]),
     _target("bindings", _bindings, lambda: [b"watchlist.#", b"api.events/feed.*", b"#"]),
