@@ -23,6 +23,7 @@ _COMMANDS = {
     "replay": "Publish recorded messages again, byte for byte.",
     "run": "Run a scenario against a broker or into a file.",
     "scenarios": "Show the scenarios that come with cbsim.",
+    "scrub": "Write a recording anew, with stand-ins for all names.",
     "serve": "Be a server's bus: broker, exchanges and a scenario, until stopped.",
     "subscribe": "Show what arrives on the bus, decoded.",
     "tap": "Record everything on the bus, with receive times.",
