@@ -19,7 +19,7 @@ _KINDS = {
 
 
 def as_learned(form: Form, profile: Profile, name: str) -> Form:
-    """The form in which the profile's server writes a notification: `form` itself where none was seen.
+    """The form in which the profile's server writes a notification; `form` where none was seen.
 
     Fields that it lacks are gone, those of its own are added, and the others are there as often,
     and in the shapes, as it showed.
