@@ -70,7 +70,7 @@ def read_entries(ledger: Ledger, layout: Layout, bound: Bindings) -> Entries:
     """What a ledger's messages should have become, of those that are bound; raises CbsimError."""
     spans = [(first, first + _SPAN - 1) for first in range(0, max(len(ledger), 1), _SPAN)]
     query = "select distinct exchange, routing_key from route"
-    routes = frozenset(it for it in ledger.database.execute(query) if bound.takes(*it))
+    routes = frozenset(it for it in ledger.rows(query, (str, str)) if bound.takes(*it))
     here = partial(_entries_of, ledger, layout, routes)
     work = partial(_entries, str(ledger.path), layout, routes)
     parts = mapped(work, spans, len(ledger), here, ledger.path is not None)

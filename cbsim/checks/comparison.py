@@ -232,7 +232,7 @@ def outcome(found: Match, limit: int) -> Comparison:
             setattr(result.of(name), kind, count)
     result.settle(found)
     comparison = result.comparison
-    comparison.outages = outages(found.ledger.database)
+    comparison.outages = outages(found.ledger)
     comparison.disordered = disordered(found.ledger, matching)
     published, seconds = matching.latencies()
     if len(seconds):

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 import zstandard
 
-from cbsim.checks import outage
+from cbsim.checks import outage, soundness
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
 
@@ -162,9 +162,11 @@ class Ledger:
                 (version,) = self._database.execute("pragma user_version").fetchone()
                 if version != _VERSION:
                     raise InputError(f"ledger {path}: is of version {version}, expected {_VERSION}")
+                if not soundness.is_ours(self._database, _SCHEMA):
+                    raise InputError(f"ledger {path}: has other tables than those of a ledger")
                 self._begin(written=False)
-                self._next = self._read("select coalesce(sum(count), 0) from batch")
-        except sqlite3.Error:
+                self._next = soundness.messages_in(self._database, Path(path))
+        except (sqlite3.Error, ValueError):
             raise InputError(f"{path}: is no ledger of `cbsim run --ledger`") from None
         return self
 
@@ -179,7 +181,12 @@ class Ledger:
     @property
     def about(self) -> dict[str, str]:
         """What was run."""
-        return dict(self.database.execute("select name, value from about").fetchall())
+        return dict(self.rows("select name, value from about", (str, str)))
+
+    def rows(self, query: str, kinds: Sequence[type], *values: object) -> list[tuple[Any, ...]]:
+        """What a query gives, in rows of these types; raises CbsimError where it is damaged."""
+        with soundness.told(self.path):
+            return soundness.checked(self.database.execute(query, values), kinds)
 
     def __len__(self) -> int:
         """How many messages are in it, or were written by a process that joined it."""
@@ -228,7 +235,9 @@ class Ledger:
             for number, size in shape:
                 rows.append((*routes[number], text[at : at + size]))
                 at += size
-            yield Batch(begin, published, _messages(begin, rows, **marks))
+            with soundness.told(self.path):
+                messages = _messages(begin, rows, **marks)
+            yield Batch(begin, published, messages)
 
     def stretches(
         self, first: int = 0, last: int | None = None
@@ -236,23 +245,29 @@ class Ledger:
         """The same as it is kept: the first number, when it was published, for each message the
         number of its route and the size of its body, and the bodies one after the other.
         """
-        unpack = zstandard.ZstdDecompressor().decompress
+        known = self.routes.keys()
         begins, ends = self._bounds(first, last)
         query = (
             "select first, published, messages, bodies from batch "
             f"where first >= {begins} and first < {ends} order by first"
         )
-        try:
-            for begin, published, shape, bodies in self.database.execute(query):
-                yield begin, published, orjson.loads(shape), unpack(bodies)
-        except (sqlite3.Error, zstandard.ZstdError, orjson.JSONDecodeError) as error:
-            raise CbsimError(f"ledger {self.path}: is damaged: {error}") from None
+        with soundness.told(self.path):
+            rows = self.database.execute(query)
+        while True:
+            with soundness.told(self.path):
+                row = rows.fetchone()
+                if row is None:
+                    return
+                ((begin, published),) = soundness.checked([row[:2]], (int, float))
+                shape, text = soundness.unpacked(row[2], row[3], known)
+            yield begin, published, shape, text
 
     @property
     def routes(self) -> dict[int, Route]:
         """Where its messages went, by the numbers that stand for it."""
         query = "select id, exchange, routing_key, content_type from route"
-        return {number: Route(*route) for number, *route in self.database.execute(query)}
+        rows = self.rows(query, (int, str, str, str))
+        return {number: Route(*route) for number, *route in rows}
 
     def headers(self, first: int = 0, last: int | None = None) -> dict[int, str]:
         """The headers of messages that have any, as JSON; from one sequence to another."""
@@ -261,9 +276,10 @@ class Ledger:
     def _marks(self, first: int, last: int | None) -> dict[str, dict[int, str]]:
         begins, ends = self._bounds(first, last)
         return {
-            table: dict(self.database.execute(
-                f"select * from {table} where sequence >= {begins} and sequence < {ends}"
-            ).fetchall()) for table in ("headers", "broken")
+            table: dict(self.rows(
+                f"select * from {table} where sequence >= {begins} and sequence < {ends}",
+                (int, str),
+            )) for table in ("headers", "broken")
         }  # fmt: skip
 
     @staticmethod
@@ -385,9 +401,17 @@ def _messages(
         # Most ledgers: no message has more than its route and its body.
         return [_from_row((*row, {}, 0, None)) for row in rows]
     return [
-        _from_row((*row, orjson.loads(headers.get(number, "{}")), 0, broken.get(number)))
+        _from_row((*row, _headers(headers.get(number)), 0, broken.get(number)))
         for number, row in enumerate(rows, first)
     ]
+
+
+def _headers(text: str | None) -> dict[str, int | str]:
+    """Headers as they are kept; raises ValueError for what are none."""
+    found = orjson.loads(text) if text else {}
+    if not isinstance(found, dict) or not all(isinstance(it, int | str) for it in found.values()):
+        raise ValueError("headers that are none")
+    return found
 
 
 @contextmanager

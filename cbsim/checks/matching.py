@@ -40,7 +40,7 @@ class Matching:
         self.entries, self.items = entries, items
         self.ledger, self._layout = ledger, layout
         query = "select sequence from broken where fault not like ?"
-        rows = ledger.database.execute(query, (f"{EXPECTED}%",))
+        rows = ledger.rows(query, (int,), f"{EXPECTED}%")
         sequences = [sequence for (sequence,) in rows]
         self.broken = np.isin(entries.sequences, np.array(sequences, np.uint32))
         self._telling = entries.keys != UNKNOWN
@@ -85,8 +85,8 @@ class Matching:
 
     def confirmed(self, places: Places) -> NDArray[np.bool_]:
         """Whether the broker confirmed the messages of some entries."""
-        rows = self.ledger.database.execute("select first, last from confirm order by first")
-        ranges = np.array(rows.fetchall(), np.int64).reshape(-1, 2)
+        rows = self.ledger.rows("select first, last from confirm order by first", (int, int))
+        ranges = np.array(rows, np.int64).reshape(-1, 2)
         if not len(ranges):
             return np.zeros(len(places), np.bool_)
         sequences = self.entries.sequences[places].astype(np.int64)
@@ -116,8 +116,8 @@ class Matching:
 
     def published(self, places: Places) -> NDArray[np.float64]:
         """When the messages of some entries were published."""
-        rows = self.ledger.database.execute("select first, published from batch order by first")
-        table = np.array(rows.fetchall(), np.float64).reshape(-1, 2)
+        query = "select first, published from batch order by first"
+        table = np.array(self.ledger.rows(query, (int, float)), np.float64).reshape(-1, 2)
         at = np.searchsorted(table[:, 0], self.entries.sequences[places], "right") - 1
         found: NDArray[np.float64] = table[at, 1]
         return found

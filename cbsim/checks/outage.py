@@ -7,7 +7,6 @@ outage, and was not persistent, is nobody's fault for certain.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cbsim.checks.ledger import Ledger
     from cbsim.checks.matching import Matching, Places
 
 __all__ = ["SCHEMA", "Outage", "at_risk", "outages"]
@@ -42,10 +42,11 @@ class Outage:
     why: str
 
 
-def outages(database: sqlite3.Connection) -> tuple[Outage, ...]:
+def outages(ledger: Ledger) -> tuple[Outage, ...]:
     """Those that a ledger knows of, in order; what several workers saw at once is one."""
     found: list[Outage] = []
-    for since, until, why in database.execute("select since, until, why from outage order by 1"):
+    query = "select since, until, why from outage order by 1"
+    for since, until, why in ledger.rows(query, (float, float, str)):
         if found and since <= found[-1].until:
             found[-1] = Outage(found[-1].since, max(until, found[-1].until), found[-1].why)
         else:
@@ -59,11 +60,11 @@ def at_risk(matching: Matching, places: Places) -> NDArray[np.bool_]:
     They were published before it was away, and no great number of later ones of their name came.
     """
     found = np.zeros(len(places), np.bool_)
-    database, entries = matching.ledger.database, matching.entries
-    kept = database.execute("select 1 from about where name = 'persistent'").fetchone()
+    ledger, entries = matching.ledger, matching.entries
+    kept = ledger.rows("select 1 from about where name = 'persistent'", (int,))
     # Of those that overlap, any may have been the end of the broker.
-    moments = [row[0] for row in database.execute("select distinct since from outage")]
-    if kept is not None or not moments or not len(places):
+    moments = [row[0] for row in ledger.rows("select distinct since from outage", (float,))]
+    if kept or not moments or not len(places):
         return found
     came = np.flatnonzero(matching.came)
     then, theirs = matching.published(came), matching.published(places)

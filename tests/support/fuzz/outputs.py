@@ -13,8 +13,8 @@ import orjson
 from cbsim.bus.recording import headers_beside, recorded
 from cbsim.bus.sink import NullSink, as_line
 from cbsim.catalog import Dialect
-from cbsim.checks import Ledger, LedgerSink, compare, records
-from cbsim.checks.source import pieces
+from cbsim.checks import Ledger, LedgerSink, Record, compare, records
+from cbsim.checks.source import held, pieces
 from cbsim.checks.validation import Validation
 from cbsim.report import comparison, findings
 from cbsim.wire.bundle import join, zipped
@@ -119,6 +119,24 @@ def _verify(path: Path, preset: str | None = None, places: dict[str, str] | None
         check_text(out.getvalue(), longest=10_000_000)
 
 
+def _read_ledger(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        result = compare(ledger, held([Record("out", 1, message=stream()[0])]), limit=3)
+        assert isinstance(ledger.about, dict)
+        out = io.StringIO()
+        comparison.show(result, "text", out)
+        check_text(out.getvalue(), longest=10_000_000)
+
+
+def _kept() -> list[bytes]:
+    path = Path(_folder().name, "sound.ledger")
+    path.unlink(missing_ok=True)
+    with Ledger(path, {"seed": "1"}) as ledger:
+        ledger.outage(1.7e9, 1.7e9 + 3, "it was killed")
+        LedgerSink(NullSink(), ledger, counted=True).publish_many(_some())
+    return [path.read_bytes()]
+
+
 def _replay(path: Path) -> None:
     for message in recorded(path):
         as_line(message)
@@ -145,5 +163,6 @@ OUTPUTS = (
     _target("verify-forwarder", partial(_verify, preset="forwarder")),
     _target("verify-map", partial(_verify, places=_PLACES)),
     _target("replay", _replay),
+    Target("ledger", partial(_in_a_file, "output.ledger", _read_ledger), _kept),
     Target("headers", partial(_in_a_file, "output.txt", _beside), _printed),
 )
