@@ -65,7 +65,7 @@ def test_a_ledger_with_what_cannot_be_is_damaged(tmp_path: Path, change: str) ->
     with closing(sqlite3.connect(path)) as database:
         database.execute(change)
         database.commit()
-    with pytest.raises(CbsimError, match="is damaged|is no ledger"), Ledger.open(path) as ledger:
+    with pytest.raises(CbsimError, match=r"is damaged|is no ledger"), Ledger.open(path) as ledger:
         compare(ledger, [])
 
 

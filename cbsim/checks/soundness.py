@@ -65,7 +65,9 @@ def checked(rows: Iterable[tuple[Any, ...]], kinds: Sequence[type]) -> list[tupl
     found = [*rows]
     for row in found:
         for value, kind in zip(row, kinds, strict=True):
-            if type(value) is not kind or not (kind is str or 0 <= float(value) < _BOUNDS[kind]):
+            if type(value) is not kind or (
+                isinstance(value, int | float) and not 0 <= value < _BOUNDS[kind]
+            ):
                 raise ValueError(f"expected {kind.__name__}, found {printable(value, limit=40)}")
     return found
 
