@@ -193,6 +193,9 @@ SILENT: dict[str, Steps] = {
     "a large frame": lambda raw: (raw.log_in(), raw.tune(frame_max=131073)),
     "many channels": lambda raw: (raw.log_in(), raw.tune(channel_max=2048)),
     "open before login": lambda raw: raw.enter(),
+    "more than 4,096 bytes before the login": lambda raw: raw.log_in(
+        capabilities={f"{number:0100}": True for number in range(50)}
+    ),
 }
 
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from cbsim.bus.embedded.connection import Connection
 from cbsim.bus.embedded.faults import Faults
-from cbsim.bus.embedded.login import Credentials
+from cbsim.bus.embedded.login import Doorkeeper
+from cbsim.bus.embedded.quota import Quota
 from cbsim.bus.embedded.server import Server
 from cbsim.bus.queue_state import QueueState, Reading
 from cbsim.errors import BrokerError
@@ -21,7 +22,8 @@ from cbsim.errors import BrokerError
 __all__ = ["EmbeddedBroker"]
 
 _T = TypeVar("_T")
-_DEFAULT_LIMIT = 256 * 1024 * 1024
+_HANDSHAKE = 10.0
+"""Seconds that TLS may take."""
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Every address is no address to connect to."""
 
@@ -30,8 +32,8 @@ class EmbeddedBroker:
     """An AMQP 0-9-1 broker in this process, in memory.
 
     A context manager, or `start` and `stop`. `port` 0 takes a free one; without `password` there is
-    a random one. Past `memory_limit` bytes of messages publishers are blocked until consumers have
-    caught up. `heartbeat` is what clients are offered, seconds, 0 for none.
+    a random one. `heartbeat` is what clients are offered, seconds, 0 for none; `quota` what they
+    may take in all.
     """
 
     def __init__(
@@ -42,12 +44,12 @@ class EmbeddedBroker:
         password: str | None = None,
         vhost: str = "/",
         tls: ssl.SSLContext | None = None,
-        memory_limit: int = _DEFAULT_LIMIT,
         heartbeat: int = 60,
+        quota: Quota | None = None,
     ) -> None:
         self.host, self.port, self.user, self.vhost = host, port, user, vhost
         self.password = secrets.token_urlsafe(16) if password is None else password
-        self._tls, self._memory_limit, self._heartbeat = tls, memory_limit, heartbeat
+        self._tls, self._heartbeat, self._quota = tls, heartbeat, quota or Quota()
         self.faults = Faults(self.call)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -119,8 +121,8 @@ class EmbeddedBroker:
 
     @property
     def memory(self) -> int:
-        """About how many bytes messages take now."""
-        return self.call(lambda server: server.vhost.memory)
+        """About how many bytes messages take now, those that are coming in among them."""
+        return self.call(lambda server: server.vhost.memory + server.coming)
 
     def call(self, function: Callable[[Server], _T]) -> _T:
         """Run a function of the broker's inside in its loop, and wait for what it returns.
@@ -148,9 +150,9 @@ class EmbeddedBroker:
         try:
             self._server = Server(
                 loop,
-                Credentials(self.user, self.password),
+                Doorkeeper(self.user, self.password, self._quota.logins, loop.time),
                 self.vhost,
-                self._memory_limit,
+                self._quota,
                 self._heartbeat,
             )
             try:
@@ -160,6 +162,7 @@ class EmbeddedBroker:
                         self.host,
                         self.port,
                         ssl=self._tls,
+                        ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
                         backlog=1024,
                     )
                 )

@@ -27,9 +27,9 @@ from cbsim.bus.embedded.frame import arguments_of, method_frame
 from cbsim.bus.embedded.message import SPECIAL, Entry, Message, Properties
 from cbsim.bus.embedded.names import unique
 from cbsim.bus.embedded.queue import Queue
+from cbsim.bus.embedded.route import Route
 from cbsim.bus.embedded.table import Field
 from cbsim.bus.embedded.topology import TOPOLOGY
-from cbsim.bus.embedded.vhost import Route
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.connection import Connection
@@ -84,7 +84,7 @@ class Channel:
     def close(self) -> None:
         """Confirm what was published, and give back what the channel holds."""
         self.closing = True
-        self.content = None
+        self.complete()
         self.confirm(self.published)
         self.connection.confirming.discard(self)
         for consumer in list(self.consumers.values()):
@@ -95,6 +95,12 @@ class Channel:
         self.gets.clear()
         self._requeue(self.unacked.values())
         self.unacked.clear()
+
+    def complete(self) -> None:
+        """The message at hand is here, or will not be any more."""
+        if self.content is not None:
+            self.connection.server.coming -= self.content.size
+            self.content = None
 
     def drop(self, consumer: Consumer) -> None:
         """End a consumer; what it did not settle stays with the channel."""
@@ -324,6 +330,7 @@ class Channel:
                 f"invalid arg 'x-priority' for queue '{queue.name}' in vhost "
                 f"'{self.vhost.name}': \"expected integer, got {priority.type_name}\""
             )
+        self.vhost.check_consumer(queue)
         consumer = Consumer(self, queue, tag, no_ack=asked.no_ack, priority=priority.number)
         self.consumers[tag] = consumer
         if asked.exclusive:

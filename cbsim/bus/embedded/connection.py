@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import traceback
 from typing import TYPE_CHECKING
 
 from pamqp import commands
@@ -30,7 +31,7 @@ from cbsim.bus.embedded.frame import (
     UnknownMethodError,
     method,
 )
-from cbsim.bus.embedded.vhost import Route
+from cbsim.bus.embedded.route import Route
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.server import Server
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _LOGGER = logging.getLogger(__name__)
+_FRAMES, _LONGEST = 6, 4000
+"""How many frames of a traceback are logged, and how many characters."""
 _PUBLISH, _ACK = b"\x00\x3c\x00\x28", b"\x00\x3c\x00\x50"
 _HEADER_FRAME = struct.Struct(">BHIHHQH")
 """A content header's frame up to the flags."""
@@ -52,11 +55,19 @@ class Connection(Conversation):
         super().__init__(server)
         self._at = self._from = 0
         self._published = False
+        self._filled = False
+        """Whether frames wait since the messages before them have filled the memory."""
+
+    @property
+    def coming(self) -> int:
+        """Bytes of bodies that have not come to their end."""
+        contents = (channel.content for channel in self.channels.values())
+        return sum(content.size for content in contents if content is not None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         super().connection_made(transport)
-        self.server.connections[self] = None
+        self.server.arrive(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: its queues and messages go back."""
@@ -81,8 +92,9 @@ class Connection(Conversation):
                 self._failed(data, error)
             except UnknownMethodError:
                 self._leave()
-            except Exception:
-                _LOGGER.exception("the embedded broker failed; it closes connection %s", self.name)
+            except Exception as error:
+                said = "".join(traceback.format_exception(error, limit=-_FRAMES))[-_LONGEST:]
+                _LOGGER.error("the embedded broker failed; it closes %s: %s", self.name, said)
                 self.close(internal_error())
         self.tail = data[self._at :] if self._at < len(data) else b""
         for channel in self.confirming:
@@ -93,13 +105,18 @@ class Connection(Conversation):
             self._published = False
             if self.server.alarmed:
                 self.block()
+        if self._filled:
+            self._filled = False
+            if not self.paused:
+                self.loop.call_soon(self.data_received, b"")
 
     def _frames(self, data: bytes) -> None:
         """Handle the frames in `data` from `_at` on; leaves `_at` behind the last whole one."""
         if self.state == "header":
             self._at = self._greet(data)
         at, size = self._at, len(data)
-        channels, route_of = self.channels, self.vhost.route
+        channels, vhost = self.channels, self.vhost
+        route_of, most = vhost.route, self.server.quota.memory
         head = FRAME_HEAD.unpack_from
         while size - at >= 8:
             self._from = at
@@ -127,9 +144,15 @@ class Connection(Conversation):
                             route = route_of(data[at + 13 : end])
                             self._publish(channel, route, data, end + 1)
                         at = self._at
+                        if vhost.memory > most or not self.writable:
+                            self._filled = vhost.memory > most or self.paused
+                            if self._filled:
+                                return
                         continue
             self._frame(kind, number, data[at + 7 : end])
             at = end + 1
+            if not self.writable and self.paused:
+                break
         self._at = at
 
     def _publish(self, channel: Channel, route: Route, data: bytes, at: int) -> None:
@@ -188,6 +211,7 @@ class Connection(Conversation):
                     f"channel_max ({self.channel_max})",
                     method=NO_METHOD,
                 )
+            self.server.open_channel(self.user)
             self.channels[number] = opened = Channel(self, number)
             opened.send(commands.Channel.OpenOk())
         elif channel.closing:
@@ -214,8 +238,11 @@ class Connection(Conversation):
         content = channel.content if channel is not None else None
         if channel is None or content is None:
             raise unexpected_frame("expected method frame, got non method frame instead", NO_METHOD)
-        if content.add(kind, payload):
-            channel.content = None
+        before = content.size
+        whole = content.add(kind, payload)
+        self.server.take_in(content.size - before)
+        if whole and channel.content is content:
+            channel.complete()
             self._published = True
             frames, header_size, body_size = content.frames(number)
             # Since the method came, queues may have gone.
@@ -230,7 +257,7 @@ class Connection(Conversation):
             index = data[self._from + 7 : self._from + 11]
         class_id, method_id = error.method or _IDS.unpack(index.ljust(4, b"\0"))
         channel = self.channels.get(number)
-        if self.state in ("start", "tune") and error.code != 403:
+        if self.state in ("start", "secure", "tune"):
             self._leave()
         elif error.hard or channel is None:
             self.close(error, class_id, method_id)

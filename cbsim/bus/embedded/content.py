@@ -10,7 +10,7 @@ from cbsim.bus.embedded.frame import BODY, END, FRAME_HEAD, HEADER
 from cbsim.bus.embedded.message import CONTENT_HEAD
 
 if TYPE_CHECKING:
-    from cbsim.bus.embedded.vhost import Route
+    from cbsim.bus.embedded.route import Route
 
 __all__ = ["Content"]
 
@@ -22,11 +22,13 @@ _LARGEST = 128 * 1024 * 1024
 class Content:
     """A message of which not every frame is here yet."""
 
-    __slots__ = ("_body", "_header", "_missing", "flags", "route")
+    __slots__ = ("_body", "_header", "_missing", "flags", "route", "size")
 
     def __init__(self, route: Route) -> None:
         self.route = route
         self.flags = 0
+        self.size = 0
+        """Bytes of the body that are here."""
         self._header: bytes | None = None
         self._missing = 0
         self._body: list[bytes] = []
@@ -54,6 +56,7 @@ class Content:
             if kind != BODY or len(payload) > self._missing:
                 raise self.interrupted()
             self._missing -= len(payload)
+            self.size += len(payload)
             self._body.append(payload)
         return self._missing == 0
 

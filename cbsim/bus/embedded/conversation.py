@@ -11,7 +11,6 @@ from pamqp import base, commands
 
 from cbsim.bus.embedded import login
 from cbsim.bus.embedded.error import (
-    NO_METHOD,
     AmqpError,
     channel_error,
     command_invalid,
@@ -32,6 +31,8 @@ _PROTOCOL = b"AMQP\x00\x00\x09\x01"
 _BEAT = FRAME_HEAD.pack(HEARTBEAT, 0, 0) + END
 _HANDSHAKE, _FAREWELL = 10.0, 5.0
 """How long a client may take, seconds."""
+_QUEUEING = 5.0
+"""How long a client may have to wait for its login, seconds."""
 
 
 class Conversation(Outlet):
@@ -42,7 +43,7 @@ class Conversation(Outlet):
         self.name = self.given_name = ""
         self.user = ""
         self.confirming: set[Channel] = set()
-        self.frame_max = _FRAME_MAX
+        self.frame_max = _FRAME_MIN
         self.channel_max = _CHANNEL_MAX
         self.beating = True
         self.heard = False
@@ -139,6 +140,7 @@ class Conversation(Outlet):
         elif self.state == "opening" and isinstance(asked, commands.Connection.Open):
             if asked.virtual_host != self.vhost.name:
                 raise not_allowed(f"vhost {asked.virtual_host} not found")
+            self.server.enter(self.user)
             self.state = "open"
             self._expect(None)
             self.send(commands.Connection.OpenOk())
@@ -153,22 +155,34 @@ class Conversation(Outlet):
         self.given_name = str(self.client.get("connection_name") or "")
         if asked.mechanism not in login.MECHANISMS.split():
             raise command_invalid(f"unknown authentication mechanism '{asked.mechanism}'")
-        user = self.server.log_in(asked.mechanism, asked.response)
-        if user is None:
-            error = AmqpError(
-                403,
-                f"Login was refused using authentication mechanism {asked.mechanism}. For details "
-                "see the broker logfile.",
-                hard=True,
-                method=NO_METHOD,
-            )
-            if self.capable("authentication_failure_close"):
-                raise error
+        given = login.read(asked.mechanism, asked.response)
+        wait = self.server.doorkeeper.wait()
+        if wait > _QUEUEING:
             self._leave()
-            return
-        self.user = user
-        self.state = "tune"
-        self.send(commands.Connection.Tune(_CHANNEL_MAX, _FRAME_MAX, self.server.heartbeat))
+        elif wait:
+            self.state = "secure"
+            self.loop.call_later(wait, self._queued, asked.mechanism, given)
+        else:
+            self._look_at(asked.mechanism, given)
+
+    def _queued(self, mechanism: str, given: login.Login) -> None:
+        if self.state == "secure":
+            self._look_at(mechanism, given)
+            self.vhost.settle()
+
+    def _look_at(self, mechanism: str, given: login.Login) -> None:
+        if self.server.log_in(given):
+            self.user = self.server.doorkeeper.user
+            self.state = "tune"
+            self.send(commands.Connection.Tune(_CHANNEL_MAX, _FRAME_MAX, self.server.heartbeat))
+        elif self.capable("authentication_failure_close"):
+            why = (
+                f"Login was refused using authentication mechanism {mechanism}. For details see "
+                "the broker logfile."
+            )
+            self.close(AmqpError(403, why, hard=True))
+        else:
+            self._leave()
 
     def _tuned(self, asked: commands.Connection.TuneOk) -> None:
         for name, given, least, most in (
@@ -219,8 +233,9 @@ class Conversation(Outlet):
                 channel.close()
         self.channels.clear()
         self.confirming.clear()
-        for queue in [one for one in self.vhost.queues.values() if one.owner is self]:
-            self.vhost.delete_queue(queue)
+        own = [queue for queue in self.vhost.queues.values() if queue.owner is self]
+        if own:
+            self.vhost.delete_queues(own)
 
     def _leave(self) -> None:
         """End without a word, as RabbitMQ does where the protocol has no words for it."""

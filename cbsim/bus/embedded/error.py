@@ -16,6 +16,7 @@ __all__ = [
     "not_implemented",
     "out_of_place",
     "precondition_failed",
+    "resource_error",
     "resource_locked",
     "unexpected_frame",
 ]
@@ -124,6 +125,11 @@ def out_of_place(kind: int, payload: bytes) -> AmqpError:
 def unexpected_frame(explanation: str, method: tuple[int, int]) -> AmqpError:
     """505, of the connection: a frame that is not the content's next."""
     return AmqpError(505, explanation, method=method)
+
+
+def resource_error(explanation: str) -> AmqpError:
+    """506, of the connection."""
+    return AmqpError(506, explanation)
 
 
 def not_allowed(explanation: str) -> AmqpError:

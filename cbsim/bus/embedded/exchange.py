@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +25,8 @@ class Binding(NamedTuple):
     destination: Queue | Exchange
     key: str
     arguments: Mapping[str, Field]
+    size: int = 0
+    """Of its declaration, in bytes."""
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -47,12 +49,15 @@ class Exchange:
         auto_delete: bool = False,
         internal: bool = False,
         arguments: Mapping[str, Field] = _NONE,
+        size: int = 0,
     ) -> None:
         self.name = name
         self.durable = durable
         self.auto_delete = auto_delete
         self.internal = internal
         self.arguments = arguments
+        self.size = size
+        """Of its declaration, in bytes."""
         self.bindings: dict[tuple[object, ...], Binding] = {}
 
     @property
@@ -62,25 +67,21 @@ class Exchange:
         return None if found is None else found.text
 
     def bind(self, binding: Binding) -> None:
-        """Add a binding, or nothing when it is there."""
-        self.check(binding)
-        if binding.identity not in self.bindings:
-            self.bindings[binding.identity] = binding
-            self._added(binding)
+        """Add a binding that is not there."""
+        self.bindings[binding.identity] = binding
+        self._added(binding)
 
-    def unbind(self, binding: Binding) -> bool:
-        """Remove a binding; whether it was there."""
-        found = self.bindings.pop(binding.identity, None)
-        if found is not None:
-            self._removed(found)
-        return found is not None
+    def unbind(self, binding: Binding) -> Binding:
+        """Remove a binding that is there."""
+        found = self.bindings.pop(binding.identity)
+        self._removed(found)
+        return found
 
-    def forget(self, destination: Queue | Exchange) -> bool:
-        """Remove all bindings of a destination; whether there were any."""
-        gone = [one for one in self.bindings.values() if one.destination is destination]
-        for one in gone:
-            self.unbind(one)
-        return bool(gone)
+    def forget(self, destinations: Collection[Queue | Exchange]) -> list[Binding]:
+        """Remove all bindings to some destinations."""
+        bindings = self.bindings.values()
+        gone = [binding for binding in bindings if binding.destination in destinations]
+        return [self.unbind(binding) for binding in gone]
 
     def check(self, binding: Binding) -> None:
         """Raises AmqpError for a binding that this kind does not take."""

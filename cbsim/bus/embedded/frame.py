@@ -50,8 +50,12 @@ def method(payload: bytes) -> Any:
     except KeyError:
         raise UnknownMethodError from None
     try:
-        if _layout(made, payload)[1] != len(payload):
+        table_at, end = _layout(made, payload)
+        if end != len(payload):
             raise cannot_decode(payload[4:])
+        if table_at:
+            # pamqp goes as deep into one as it is nested.
+            table.decode(payload, table_at)
         made.unmarshal(payload[4:])
     except UnicodeDecodeError:
         raise AmqpError(501, "Malformed UTF-8 in shortstr", method=NO_METHOD) from None

@@ -19,6 +19,8 @@ _FLUSH_AT = 1 << 16
 _WRITE_HIGH = 1 << 18
 _MOST_UNSENT = 1 << 24
 """From here on a client that reads nothing is not read from either."""
+_MUCH_UNSENT = 1 << 20
+"""From here on it is asked how much all clients together have not read."""
 
 
 class Outlet(asyncio.Protocol):
@@ -54,6 +56,11 @@ class Outlet(asyncio.Protocol):
     def paused(self) -> bool:
         """Whether the client is not read from."""
         return self.blocked or self.stalled or self._held_back
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the connection has its end behind it."""
+        return bool(self.transport.is_closing())
 
     def capable(self, name: str) -> bool:
         """Whether the client says that it understands an extension."""
@@ -97,8 +104,12 @@ class Outlet(asyncio.Protocol):
         self.transport.write(b"".join(self._out))
         self._out.clear()
         self._out_size = 0
-        if not self.writable and self.transport.get_write_buffer_size() > _MOST_UNSENT:
-            self._hold_back(True)
+        if not self.writable and not self.leaving:
+            unsent = self.transport.get_write_buffer_size()
+            if unsent > _MOST_UNSENT:
+                self._hold_back(True)
+            if unsent > _MUCH_UNSENT:
+                self.server.mind_unsent()
 
     def send(self, made: base.Frame) -> None:
         """Send a method of channel 0."""

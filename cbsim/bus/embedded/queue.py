@@ -36,6 +36,7 @@ class Queue:
         owner: Connection | None,
         auto_delete: bool,
         arguments: Mapping[str, Field],
+        size: int,
     ) -> None:
         self.vhost = vhost
         self.name = name
@@ -43,6 +44,8 @@ class Queue:
         self.owner = owner
         self.auto_delete = auto_delete
         self.arguments = arguments
+        self.size = size
+        """Of its declaration, in bytes."""
         self.ready: deque[Entry] = deque()
         self.consumers: list[Consumer] = []
         self.active: deque[Consumer] = deque()
@@ -64,7 +67,6 @@ class Queue:
         self._timed = self._ttl is not None
         self._timer: asyncio.TimerHandle | None = None
         self._lease: asyncio.TimerHandle | None = None
-        self.renew()
 
     def _number(self, name: str) -> int | None:
         found = self.arguments.get(name)
@@ -274,7 +276,7 @@ class Queue:
             self.exclusive = None
         self.renew()
         if self.auto_delete and not self.consumers:
-            self.vhost.delete_queue(self)
+            self.vhost.delete_queues([self])
 
     def wake(self, consumer: Consumer) -> None:
         """A consumer that could take no more can again."""
@@ -289,7 +291,7 @@ class Queue:
             self._lease = None
         if self._expires is not None and not self.consumers and not self.gone:
             self._lease = self.vhost.loop.call_later(
-                self._expires / 1000, self.vhost.delete_queue, self
+                self._expires / 1000, self.vhost.delete_queues, [self]
             )
 
     def close(self) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from typing import Any
 
 from cbsim import __version__
 from cbsim.bus.embedded.connection import Connection
 from cbsim.bus.embedded.consumer import Consumer, Get
-from cbsim.bus.embedded.login import Credentials
+from cbsim.bus.embedded.error import not_allowed, resource_error
+from cbsim.bus.embedded.login import Doorkeeper, Login
 from cbsim.bus.embedded.queue import Queue
+from cbsim.bus.embedded.quota import Quota
 from cbsim.bus.embedded.tampering import Tampering
 from cbsim.bus.embedded.vhost import Vhost
 from cbsim.bus.queue_state import QueueState, Reading
@@ -27,6 +30,7 @@ _CAPABILITIES = (
     "per_consumer_qos",
     "publisher_confirms",
 )
+_LOGGER = logging.getLogger(__name__)
 _CALM = 0.9
 """The share of the memory limit at which blocked publishers go on."""
 
@@ -45,16 +49,19 @@ class Server:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        credentials: Credentials,
+        doorkeeper: Doorkeeper,
         vhost: str,
-        memory_limit: int,
+        quota: Quota,
         heartbeat: int,
     ) -> None:
         self.loop = loop
-        self.credentials = credentials
+        self.doorkeeper = doorkeeper
         self.heartbeat = heartbeat
         self.connections: dict[Connection, None] = {}
-        self.vhost = Vhost(vhost, loop, memory_limit, self._watch)
+        self.quota = quota
+        self.vhost = Vhost(vhost, loop, quota, self._watch)
+        self.coming = 0
+        """Bytes of bodies that have not come to their end."""
         self.tampering = Tampering(self)
         self.refusals: float = 0
         """How many of the next logins a fault refuses."""
@@ -71,12 +78,53 @@ class Server:
         """What blocked publishers are told."""
         return self.block_reason or "low on memory"
 
-    def log_in(self, mechanism: str, response: str | bytes) -> str | None:
-        """The user that logs in, or None."""
+    def log_in(self, login: Login) -> bool:
+        """Whether somebody may come in."""
         if self.refusals > 0:
             self.refusals -= 1
-            return None
-        return self.credentials.check(mechanism, response)
+            return False
+        return self.doorkeeper.admits(login)
+
+    def arrive(self, connection: Connection) -> None:
+        """A client has come: when too many have that are not let in, the first of them must go."""
+        strangers = [one for one in self.connections if one.state != "open" and not one.leaving]
+        for one in strangers[: max(0, len(strangers) + 1 - self.quota.strangers)]:
+            one.abort()
+        self.connections[connection] = None
+
+    def enter(self, user: str) -> None:
+        """Raises AmqpError when nobody more may be logged in."""
+        inside = sum(one.state == "open" for one in self.connections)
+        if inside >= self.quota.connections:
+            raise not_allowed(
+                f"access to vhost '{self.vhost.name}' refused for user '{user}': connection limit "
+                f"({self.quota.connections}) is reached"
+            )
+
+    def open_channel(self, user: str) -> None:
+        """Raises AmqpError when there are as many channels as there may be in all."""
+        if sum(len(one.channels) for one in self.connections) >= self.quota.channels:
+            raise not_allowed(
+                f"number of channels opened for user '{user}' has reached the maximum allowed "
+                f"limit of ({self.quota.channels})"
+            )
+
+    def take_in(self, size: int) -> None:
+        """So many bytes more of a body have come; too many in all, and the greediest must go."""
+        self.coming += size
+        most = self.quota.memory // 2
+        if self.coming > most:
+            greediest = max(self.connections, key=lambda one: one.coming)
+            error = f"bodies that have not come to their end take more than {most} bytes"
+            greediest.close(resource_error(error))
+
+    def mind_unsent(self) -> None:
+        """See to it that what clients do not read does not fill the memory."""
+        unsent = {one: one.transport.get_write_buffer_size() for one in self.connections}
+        if sum(unsent.values()) > self.quota.memory // 2:
+            greediest = max(unsent, key=unsent.__getitem__)
+            _LOGGER.warning("%s reads nothing of what it is sent, and is cut off", greediest.name)
+            greediest.abort()
 
     def states(self) -> dict[str, QueueState]:
         """What each queue holds."""
@@ -108,7 +156,7 @@ class Server:
     def _watch(self) -> None:
         vhost = self.vhost
         if not vhost.short:
-            vhost.short = vhost.memory > vhost.memory_limit
-        elif vhost.memory <= vhost.memory_limit * _CALM:
+            vhost.short = vhost.memory > self.quota.memory
+        elif vhost.memory <= self.quota.memory * _CALM:
             vhost.short = False
             self.calm()

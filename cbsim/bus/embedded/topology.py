@@ -40,6 +40,7 @@ def _exchange_declare(channel: Channel, asked: commands.Exchange.Declare, payloa
                 auto_delete=asked.auto_delete,
                 internal=asked.internal,
                 arguments=arguments,
+                size=len(payload),
             )
             vhost.add_exchange(made)
         else:
@@ -105,6 +106,7 @@ def _queue_declare(channel: Channel, asked: commands.Queue.Declare, payload: byt
                 owner=channel.connection if asked.exclusive else None,
                 auto_delete=asked.auto_delete,
                 arguments=arguments,
+                size=len(payload),
             )
             vhost.add_queue(queue)
         else:
@@ -155,7 +157,7 @@ def _queue_delete(channel: Channel, asked: commands.Queue.Delete, _: bytes) -> N
             raise precondition_failed(f"{where} in use")
         if asked.if_empty and queue.ready:
             raise precondition_failed(f"{where} not empty")
-        count = channel.vhost.delete_queue(queue)
+        count = channel.vhost.delete_queues([queue])
     if not asked.nowait:
         channel.send(_Queue.DeleteOk(count))
 
@@ -164,8 +166,9 @@ def _bind(
     channel: Channel, source: str, destination: Queue | Exchange, asked: Any, payload: bytes
 ) -> None:
     exchange = _exchange(channel, source)
-    exchange.bind(Binding(destination, asked.routing_key, arguments_of(asked, payload)))
-    channel.vhost.routes.clear()
+    arguments = arguments_of(asked, payload)
+    binding = Binding(destination, asked.routing_key, arguments, len(payload))
+    channel.vhost.bind(exchange, binding)
 
 
 def _unbind(
@@ -176,8 +179,7 @@ def _unbind(
     if exchange is not None and binding.identity in exchange.bindings:
         if isinstance(destination, Queue):
             channel.reachable(destination.name)
-        exchange.unbind(binding)
-        channel.vhost.unbound(exchange)
+        channel.vhost.unbind(exchange, binding)
 
 
 def _no_default(name: str) -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from cbsim.bus.embedded.deadletter import Reason, dead_letter, went_round
-from cbsim.bus.embedded.error import access_refused, cannot_decode, not_found, not_implemented
-from cbsim.bus.embedded.exchange import Exchange, Headers, exchange_of
+from cbsim.bus.embedded.error import (
+    access_refused,
+    cannot_decode,
+    not_found,
+    not_implemented,
+    precondition_failed,
+)
+from cbsim.bus.embedded.exchange import Binding, Exchange, Headers, exchange_of
 from cbsim.bus.embedded.message import PLACE, Message, Properties
 from cbsim.bus.embedded.queue import Queue
+from cbsim.bus.embedded.quota import Quota, require_room
+from cbsim.bus.embedded.route import Route
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded.outlet import Outlet
     from cbsim.bus.embedded.tampering import Tampering
 
-__all__ = ["Route", "Vhost"]
+__all__ = ["Vhost"]
 
 _STANDARD = (
     ("amq.direct", "direct"),
@@ -25,25 +33,8 @@ _STANDARD = (
     ("amq.match", "headers"),
     ("amq.topic", "topic"),
 )
-_MOST_ROUTES = 50_000
-
-
-class Route(NamedTuple):
-    """Where an exchange and a routing key lead, kept until the topology changes."""
-
-    exchange: str
-    key: str
-    address: bytes
-    """Both as they stand in basic.deliver."""
-    mandatory: bool
-    queues: Sequence[Queue]
-    by_headers: bool
-    """Whether the queues depend on the headers, and have to be found anew."""
-
-    @property
-    def publish(self) -> bytes:
-        """The fields of the basic.publish that it is for."""
-        return self.address + (b"\x01" if self.mandatory else b"\x00")
+_MOST_ROUTED = 1_000_000
+"""Routes that are kept, and the queues in them."""
 
 
 class Vhost:
@@ -53,7 +44,7 @@ class Vhost:
         self,
         name: str,
         loop: asyncio.AbstractEventLoop,
-        memory_limit: int,
+        quota: Quota,
         watch: Callable[[], None],
     ) -> None:
         self.name = name
@@ -62,10 +53,13 @@ class Vhost:
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
         self.routes: dict[bytes, Route] = {}
+        self._routed = 0
+        self._declared = 0
+        """Bytes of all declarations."""
         self.dirty: list[Queue] = []
         self.unflushed: list[Outlet] = []
         self.memory = 0
-        self.memory_limit = memory_limit
+        self.quota = quota
         self.short = False
         """Whether publishers wait for memory."""
         self.watch = watch
@@ -90,45 +84,90 @@ class Vhost:
         return found
 
     def add_exchange(self, exchange: Exchange) -> None:
-        """Add an exchange."""
+        """Add an exchange; raises AmqpError when there is no room for it."""
+        act = f"declare exchange '{exchange.name}'"
+        require_room(len(self.exchanges), self.quota.exchanges, "exchange", act, self.name)
+        self._keep(exchange.size, act)
         self.exchanges[exchange.name] = exchange
-        self.routes.clear()
+        self._reroute()
 
     def add_queue(self, queue: Queue) -> None:
-        """Add a queue."""
+        """Add a queue; raises AmqpError when there is no room for it."""
+        act = f"declare queue '{queue.name}'"
+        require_room(len(self.queues), self.quota.queues, "queue", act, self.name)
+        self._keep(queue.size, act)
         self.queues[queue.name] = queue
-        self.routes.clear()
+        queue.renew()
+        self._reroute()
+
+    def bind(self, exchange: Exchange, binding: Binding) -> None:
+        """Bind, unless it is so already; raises AmqpError when there is no room for it."""
+        exchange.check(binding)
+        if binding.identity in exchange.bindings:
+            return
+        act = f"bind '{binding.destination.name}' to exchange '{exchange.name}'"
+        bound = sum(len(one.bindings) for one in self.exchanges.values())
+        require_room(bound, self.quota.bindings, "binding", act, self.name)
+        self._keep(binding.size, act)
+        exchange.bind(binding)
+        self._reroute()
+
+    def unbind(self, exchange: Exchange, binding: Binding) -> None:
+        """Take a binding back; with its last one goes an auto-delete exchange."""
+        self._unbound(exchange, [exchange.unbind(binding)])
+
+    def check_consumer(self, queue: Queue) -> None:
+        """Raises AmqpError when there is no room for another consumer."""
+        there = sum(len(one.consumers) for one in self.queues.values())
+        act = f"consume from queue '{queue.name}'"
+        require_room(there, self.quota.consumers, "consumer", act, self.name)
 
     def delete_exchange(self, exchange: Exchange) -> None:
         """Remove an exchange and every binding from it and to it."""
-        self.exchanges.pop(exchange.name, None)
+        if self.exchanges.pop(exchange.name, None) is not None:
+            bindings = exchange.bindings.values()
+            self._declared -= exchange.size + sum(binding.size for binding in bindings)
         exchange.bindings.clear()
-        self._forget(exchange)
+        self._forget({exchange})
 
-    def delete_queue(self, queue: Queue) -> int:
-        """Remove a queue with its bindings, tell its consumers; how many messages were ready."""
-        if queue.gone:
-            return 0
-        count = len(queue.ready)
-        del self.queues[queue.name]
-        queue.close()
-        for consumer in list(queue.consumers):
-            consumer.cancelled_by_broker()
-        self._forget(queue)
+    def delete_queues(self, queues: Iterable[Queue]) -> int:
+        """Remove queues with their bindings, tell their consumers; how many messages were ready."""
+        gone = {queue for queue in queues if not queue.gone}
+        count = sum(len(queue.ready) for queue in gone)
+        for queue in gone:
+            del self.queues[queue.name]
+            self._declared -= queue.size
+            queue.close()
+        for queue in gone:
+            for consumer in list(queue.consumers):
+                consumer.cancelled_by_broker()
+        self._forget(gone)
         self.settle()
         return count
 
-    def _forget(self, destination: Queue | Exchange) -> None:
-        self.routes.clear()
-        for exchange in list(self.exchanges.values()):
-            if exchange.forget(destination):
-                self.unbound(exchange)
+    def _keep(self, size: int, act: str) -> None:
+        if self._declared + size > self.quota.declared:
+            raise precondition_failed(
+                f"cannot {act}: the declarations of vhost '{self.name}' take more than "
+                f"{self.quota.declared} bytes"
+            )
+        self._declared += size
 
-    def unbound(self, exchange: Exchange) -> None:
-        """A binding from the exchange went; with the last one goes an auto-delete exchange."""
-        self.routes.clear()
+    def _forget(self, destinations: Collection[Queue | Exchange]) -> None:
+        self._reroute()
+        for exchange in list(self.exchanges.values()):
+            if gone := exchange.forget(destinations):
+                self._unbound(exchange, gone)
+
+    def _unbound(self, exchange: Exchange, gone: Iterable[Binding]) -> None:
+        self._reroute()
+        self._declared -= sum(binding.size for binding in gone)
         if exchange.auto_delete and not exchange.bindings:
             self.delete_exchange(exchange)
+
+    def _reroute(self) -> None:
+        self.routes.clear()
+        self._routed = 0
 
     def bound(self, exchanges: Iterable[str]) -> set[str]:
         """The names of the queues that messages of these exchanges may come to."""
@@ -165,8 +204,9 @@ class Vhost:
             )
         by_headers, queues = self._resolve(exchange, [key], None)
         made = Route(exchange, key, publish[:-1], bool(publish[-1] & 1), queues, by_headers)
-        if len(self.routes) >= _MOST_ROUTES:
-            self.routes.clear()
+        self._routed += len(queues) + 20
+        if self._routed > _MOST_ROUTED:
+            self._reroute()
         self.routes[publish] = made
         return made
 
@@ -252,5 +292,5 @@ class Vhost:
         unflushed = self.unflushed
         while unflushed:
             unflushed.pop().flush()
-        if self.memory > self.memory_limit or self.short:
+        if self.memory > self.quota.memory or self.short:
             self.watch()

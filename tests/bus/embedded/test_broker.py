@@ -20,6 +20,7 @@ from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
 
 from cbsim.bus.connection import Tls, connect
 from cbsim.bus.embedded import EmbeddedBroker
+from cbsim.bus.embedded.quota import Quota
 from cbsim.errors import BrokerError
 from tests.support.patience import until
 from tests.support.raw import Raw, content
@@ -142,7 +143,7 @@ def test_nobody_gets_in_without_the_password() -> None:
 @pytest.mark.parametrize("prefetch", [1, 0], ids=["one at a time", "all at once"])
 def test_publishers_wait_before_memory_runs_out_and_go_on_when_there_is_room(prefetch: int) -> None:
     limit, body, count = 2_000_000, b"x" * 10_000, 1_000
-    with EmbeddedBroker(memory_limit=limit) as broker, opened(broker) as consuming:
+    with EmbeddedBroker(quota=Quota(memory=limit)) as broker, opened(broker) as consuming:
         consumer = consuming.channel()
         consumer.queue_declare("q")
         consumer.basic_qos(prefetch_count=prefetch)

@@ -9,7 +9,8 @@ from pamqp import commands
 from cbsim.bus.embedded import table
 from cbsim.bus.embedded.error import AmqpError
 from cbsim.bus.embedded.frame import UnknownMethodError, arguments_of, method, method_frame
-from cbsim.bus.embedded.login import MECHANISMS, Credentials
+from cbsim.bus.embedded.login import MECHANISMS, Doorkeeper
+from cbsim.bus.embedded.login import read as read_login
 from cbsim.checks.moment import moment
 from cbsim.wire import bundle
 from cbsim.wire.clock import exact_time, parse_display_time, parse_iso_time
@@ -63,7 +64,8 @@ def _method(data: bytes) -> None:
 def _login(data: bytes) -> None:
     for mechanism in MECHANISMS.split():
         with suppress(AmqpError):
-            assert Credentials("cb", "a secret").check(mechanism, data) is None
+            login = read_login(mechanism, data)
+            assert not Doorkeeper("cb", "a secret", 20, lambda: 0.0).admits(login)
 
 
 def _events() -> list[bytes]:
