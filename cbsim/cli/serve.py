@@ -204,7 +204,7 @@ class _OfConsumers:
     def __init__(self, faults: Faults) -> None:
         self._faults, self.active = faults, faults.active
 
-    def apply(self, name: str, **parameters: Any) -> int:
+    def apply(self, name: str, /, **parameters: Any) -> int:
         fault = FAULTS.get(name)
         selects = fault and "queue" in {one.name for one in fault.parameters}
         if selects and not self._SELECTORS & parameters.keys():

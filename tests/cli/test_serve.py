@@ -290,7 +290,7 @@ class Faults:
     def __init__(self) -> None:
         self.done: list[tuple[str, dict[str, object]]] = []
 
-    def apply(self, name: str, **parameters: object) -> int:
+    def apply(self, name: str, /, **parameters: object) -> int:
         self.done.append((name, parameters))
         return 1
 

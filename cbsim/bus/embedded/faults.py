@@ -300,7 +300,7 @@ class Faults:
         """What is in force or waits for its moment, a line each."""
         return list(self._call(_described))
 
-    def apply(self, name: str, **arguments: Any) -> int:
+    def apply(self, name: str, /, **arguments: Any) -> int:
         """Cause a fault by its name; strings stand for numbers too. Raises CbsimError."""
         if name not in FAULTS:
             raise CbsimError(f"fault {name!r}: expected one of {', '.join(FAULTS)}")
