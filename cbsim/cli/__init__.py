@@ -16,6 +16,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "events": "Show everything the server can say.",
+    "find-limit": "Find how many messages a second a consumer can take.",
     "fault": "Cause a fault on a served bus: drop, stall, reorder...",
     "generate": "Write messages of one type, without a broker.",
     "health": "Ask a served bus how it stands; wait until it is ready.",
@@ -41,7 +42,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"cbsim.cli.{name}").command
+        command: click.Command = import_module(f"cbsim.cli.{name.replace('-', '_')}").command
         return command
 
     def invoke(self, ctx: click.Context) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -34,6 +34,7 @@ from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 if TYPE_CHECKING:
     from cbsim.bus.embedded import Faults
     from cbsim.load.course import Course
+    from cbsim.load.limit import Limit
     from cbsim.scenario.runner import Report
     from cbsim.strategies.fault import Labelled
 
@@ -219,6 +220,43 @@ class CbServer:
         report.queues = queues
         return report
 
+    def find_limit(
+        self,
+        scenario: str,
+        queue: str | CbQueue,
+        *,
+        max_lag: float | None = None,
+        hold: float = 5.0,
+        patience: float = 10.0,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> Limit:
+        """How many messages of a scenario a second the consumers of a queue can take.
+
+        They may be `max_lag` seconds behind, or as far as they will as long as the queue does not
+        grow. Rates are held for `hold` seconds each; the first consumer has `patience` seconds to
+        come; `tell` is told of each step. What is sent for it is not in the ledger. Raises
+        CbsimError.
+        """
+        from cbsim.bus.gauge import gauge_of
+        from cbsim.load.limit import Search, find_limit
+        from cbsim.load.watch import Watch
+        from cbsim.scenario.loader import load
+
+        name = str(getattr(queue, "name", queue))
+        wanted = load(scenario)
+        self._runs += 1
+        seed = _another(wanted.seed if self.seed is None else self.seed, f"limit {self._runs}")
+        server = wanted.server.model_copy(update=self._named)
+        wanted = wanted.model_copy(update={"seed": seed, "server": server})
+        gauge = gauge_of(self._broker, (name,), (self.exchange, self.raw_exchange))
+        search = Search(name, max_lag, hold, patience)
+        # Its publisher writes nothing down: a search may send millions.
+        with (
+            closing(Publisher(self.url, self._topology, self._broker.tls)) as sink,
+            Watch(gauge, (name,), lambda: sink.confirmed) as watch,
+        ):
+            return find_limit(wanted, sink, watch, search, tell)
+
     @contextmanager
     def _watching(
         self, queues: Iterable[str | CbQueue], published: Callable[[], int]
@@ -391,10 +429,10 @@ class CbServer:
         self._channel = self._connection.channel()
         # Under the server's own names they are as a server has them: others may declare them too.
         durable = self.exchange == EVENTS_EXCHANGE
-        topology = Topology(
+        self._topology = Topology(
             self.exchange, self.raw_exchange, durable=durable, persistent=self._persistent
         )
-        self._publisher = Publisher(self.url, topology, self._broker.tls, witness=self.ledger)
+        self._publisher = Publisher(self.url, self._topology, self._broker.tls, witness=self.ledger)
         stack.callback(self._publisher.close)
 
     def _leave(self) -> None:
