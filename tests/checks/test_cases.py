@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from cbsim.bus.recording import recorded
+from cbsim.bus.sink import NullSink
 from cbsim.catalog import Dialect
+from cbsim.checks import Ledger, LedgerSink, compare
 from cbsim.checks.record import records
+from cbsim.checks.source import pieces
 from cbsim.checks.validation import Finding, Tally, Validation
 
 PROCESS, BINARY = "watchlist.hit.process", "watchlist.hit.binary"
@@ -79,8 +83,20 @@ def test_a_forwarders_lines_are_no_messages(shared: Path, file: str) -> None:
         assert finding.name == line["type"]
 
 
+@pytest.mark.parametrize(("file", "precision"), [("int", "seconds, cut"), ("ms", "exact")])
+def test_a_forwarded_event_is_found_received(shared: Path, file: str, precision: str) -> None:
+    """A forwarder writes whole seconds unless it is told otherwise."""
+    cases, ledger = shared / "cases", Ledger(None)
+    LedgerSink(NullSink(), ledger, counted=True).publish_many([*recorded(cases / "32-sent.ndjson")])
+    output = pieces(str(cases / f"32-forwarded-filemod-{file}.ndjson"))
+    result = compare(ledger, output, preset="forwarder")
+    assert result.whole
+    assert result.total("received") == 1
+    assert result.precision["raw events"] == precision
+
+
 def test_the_cases_are_all_looked_at(shared: Path) -> None:
     """What is not here is another test's: outputs of consumers, and folders of captures."""
-    looked = {file.partition("-")[0] for file, _ in VALID} | {"20", "21"}
+    looked = {file.partition("-")[0] for file, _ in VALID} | {"20", "21", "32"}
     there = {path.name.partition("-")[0] for path in (shared / "cases").iterdir()}
-    assert there - looked <= {"README.md", "10", "11", "32", "39"}
+    assert there - looked <= {"README.md", "10", "11", "39"}
