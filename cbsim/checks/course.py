@@ -28,6 +28,8 @@ class Stretch:
     """Of those, the messages that have no item of their own, damaged ones among them."""
     latency: dict[str, float] = field(default_factory=dict)
     """As in a Comparison."""
+    names: dict[str, int] = field(default_factory=dict)
+    """Of the missing, how many are of each name."""
 
 
 def course_of(
@@ -38,11 +40,16 @@ def course_of(
         return []
     at = matching.published(np.arange(len(matching.entries.keys)))
     begin, end = float(at.min()), float(at.max())
-    width = next((it for it in _WIDTHS if (end - begin) / it < _MOST), _WIDTHS[-1])
+    span = end - begin
+    width = next((width for width in _WIDTHS if span / width < _MOST), span / (_MOST - 1))
     count = int((end - begin) // width) + 1
     places = ((at - begin) // width).astype(np.int64)
     sent = np.bincount(places, minlength=count)
-    missing = np.bincount(places[matching.missing], minlength=count)
+    gone = matching.missing
+    missing = np.bincount(places[gone], minlength=count)
+    names: list[dict[str, int]] = [{} for _ in range(count)]
+    for number in np.flatnonzero(missing).tolist():
+        names[number] = dict(matching.counts(gone[places[gone] == number]))
     late: list[dict[str, float]] = [{} for _ in range(count)]
     if len(seconds):
         theirs = ((published - begin) // width).astype(np.int64)
@@ -53,6 +60,13 @@ def course_of(
                 shares = np.quantile(part, [*_SHARES.values()], method="higher")
                 late[number] = dict(zip(_SHARES, shares.tolist(), strict=True))
     return [
-        Stretch(number * width, width, int(sent[number]), int(missing[number]), late[number])
+        Stretch(
+            number * width,
+            width,
+            int(sent[number]),
+            int(missing[number]),
+            late[number],
+            names[number],
+        )
         for number in range(count)
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
@@ -16,7 +18,8 @@ from cbsim.cli.options import bind_option
 from cbsim.cli.pipe import let_go
 from cbsim.cli.progress import advancing
 from cbsim.errors import CbsimError, InputError
-from cbsim.report.comparison import FORMATS, show
+from cbsim.report.comparison import FORMATS, moment, show
+from cbsim.report.proof import write_proof
 
 __all__ = ["command"]
 
@@ -34,6 +37,8 @@ __all__ = ["command"]
 @click.option("--show", "shown", type=click.IntRange(0), default=10, show_default=True,
               help="How many differences of each kind to name.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="PROOF.html",
+              help="Also write a page for others to see, and JSON beside it.")  # fmt: skip
 def command(
     output: tuple[str, ...],
     ledger: str,
@@ -44,6 +49,7 @@ def command(
     strict: bool,
     shown: int,
     form: str,
+    report: Path | None,
 ) -> None:
     """Compare a ledger with OUTPUT, what a consumer put out: NDJSON, a JSON array, CSV with a
     header row, or a folder of raw bodies.
@@ -64,8 +70,13 @@ def command(
         advance = stack.enter_context(advancing(sum(piece.size for piece in sources)))
         result = compare(known, sources, preset=preset, places=paths, one_per=one_per, bound=keys,
                          limit=shown, advance=advance)  # fmt: skip
+        about = known.about
+    if report is not None:
+        about = {"ledger": ledger, "output": ", ".join(output), "bound to": ", ".join(keys),
+                 "verified": moment(time.time())} | about  # fmt: skip
+        write_proof(result, report, about, strict=strict)
     try:
-        show(result, form, sys.stdout)
+        show(result, form, sys.stdout, strict=strict)
         sys.stdout.flush()
     except BrokenPipeError:
         # As in `cbsim verify | head`: the exit code still tells.

@@ -7,7 +7,7 @@ from math import ceil, floor, log10
 
 from cbsim.report.html import Markup, text
 
-__all__ = ["line_chart"]
+__all__ = ["Points", "line_chart"]
 
 _WIDTH, _HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 8, 24

@@ -9,6 +9,7 @@ import orjson
 
 from cbsim.checks.validation import Finding, Group, Tally
 from cbsim.printable import printable, printable_json
+from cbsim.report.annotation import annotation
 
 __all__ = ["FORMATS", "handler"]
 
@@ -111,18 +112,14 @@ class Github:
         """Write an annotation."""
         if before < _SHOWN:
             level = "warning" if finding.problem.warning else "error"
-            line = f",line={finding.record.line}" if finding.record.line else ""
-            file = (
-                _escaped(printable(finding.record.file, limit=1000))
-                .replace(":", "%3A")
-                .replace(",", "%2C")
-            )
-            self._out.write(f"::{level} file={file}{line}::{_escaped(_sentence(finding))}\n")
+            file, line = finding.record.file, finding.record.line
+            self._out.write(annotation(level, _sentence(finding), file, line) + "\n")
 
     def end(self, tally: Tally) -> None:
         """Write what it came to."""
         level = "error" if tally.invalid else "notice"
-        self._out.write(f"::{level}::{tally.invalid} of {tally.messages} messages are invalid\n")
+        said = f"{tally.invalid} of {tally.messages} messages are invalid"
+        self._out.write(annotation(level, said) + "\n")
 
 
 Handler = Text | Json | Junit | Github
@@ -162,7 +159,3 @@ def _group(group: Group) -> dict[str, object]:
             for one in group.examples
         ],
     }  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -12,8 +12,8 @@ from html import escape
 
 from cbsim.printable import printable
 
-__all__ = ["BAD", "GOOD", "PLAIN", "WARNING", "Markup", "Tile", "Tone", "page", "section", "table",
-           "text", "tiles"]  # fmt: skip
+__all__ = ["BAD", "GOOD", "PLAIN", "WARNING", "Markup", "Tile", "Tone", "dotted", "page", "section",
+           "table", "text", "tiles"]  # fmt: skip
 
 
 class Markup(str):
@@ -95,6 +95,11 @@ def table(
     return Markup(f'<div class="wide"><table>{rows_of}</table></div>')
 
 
+def dotted(name: str) -> Markup:
+    """A name with dots, which may go on in the next line after each."""
+    return Markup(text(name).replace(".", ".<wbr>"))
+
+
 def text(value: str, limit: int = 2000) -> Markup:
     """Text as it stands in a page; what is Markup already stays as it is."""
     return value if isinstance(value, Markup) else Markup(escape(printable(value, limit)))
@@ -120,7 +125,7 @@ background:var(--sheet);overflow-wrap:anywhere}
 section{background:var(--sheet);border:1px solid var(--rule);border-radius:8px;
 padding:18px 20px;margin:0 0 16px;break-inside:avoid-page}
 .note{color:var(--soft);margin:-4px 0 12px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:12px;
 margin:0 0 16px}
 .tile{background:var(--sheet);border:1px solid var(--rule);border-radius:8px;padding:12px 14px}
 .tile span,.tile small{display:block;color:var(--soft);font-size:13px}
@@ -130,10 +135,10 @@ overflow-wrap:anywhere}
 .tile.warning strong{color:var(--warning)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
-th{text-align:left;font-weight:600;color:var(--soft);white-space:nowrap}
-th,td{padding:5px 14px 5px 0;border-bottom:1px solid var(--rule);vertical-align:top}
-td{overflow-wrap:anywhere;min-width:4em}
-th.figure,td.figure{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th{text-align:left;font-weight:600;color:var(--soft);vertical-align:bottom}
+th,td{padding:5px 14px 5px 0;border-bottom:1px solid var(--rule)}
+td{vertical-align:top}td:last-child{overflow-wrap:anywhere}td:last-child:not(.figure){min-width:18em}
+th.figure,td.figure{text-align:right}td.figure{font-variant-numeric:tabular-nums;white-space:nowrap}
 tr:last-child td{border-bottom:0}
 figure{margin:0 0 12px;overflow-x:auto}
 figure svg{display:block;width:100%;min-width:620px;height:auto}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -11,30 +10,9 @@ from hypothesis import strategies as st
 from cbsim.printable import printable
 from cbsim.report.chart import line_chart
 from cbsim.report.html import GOOD, Tile, page, section, table, tiles
+from tests.support.pages import Seen
 
 ANYTHING = st.text(st.characters(), max_size=40)
-
-
-class Seen(HTMLParser):
-    """The elements of a page, and whether each that is opened is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        assert not any(name.startswith("on") or name in ("src", "href") for name, _ in attrs)
-        if tag not in ("meta",):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 @given(words=st.lists(ANYTHING, min_size=6, max_size=6))
