@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
 from cbsim.bus.sink import Sink
 from cbsim.errors import CbsimError
@@ -13,7 +14,7 @@ from cbsim.load.probe import GoneError, Probe, Prober, Reason
 from cbsim.load.watch import Watch
 from cbsim.scenario.model import Scenario
 
-__all__ = ["Limit", "Search", "find_limit"]
+__all__ = ["Hunt", "Limit", "Search", "Trials", "find_limit"]
 
 _START = 50.0
 """Messages a second with which the ramp begins."""
@@ -75,12 +76,35 @@ def find_limit(
     `tell` is told of each step. Raises GoneError when nobody consumes the queue from the start, and
     CbsimError.
     """
-    return _Hunt(Prober(scenario, sink, watch, search.queue, search.max_lag), search, tell).limit()
+    return Hunt(Prober(scenario, sink, watch, search.queue, search.max_lag), search, tell).limit()
 
 
-class _Hunt:
-    def __init__(self, prober: Prober, search: Search, tell: Callable[[str], object]) -> None:
-        self._prober, self._search, self._tell = prober, search, tell
+class Trials(Protocol):
+    """What rates are tried with, one after the other, as Prober does."""
+
+    capacity: float | None
+
+    def await_consumer(self, patience: float) -> None:
+        """Wait for the first one."""
+
+    def drain(self) -> None:
+        """Wait until the queue is empty."""
+
+    def ramp(self, start: float) -> Probe:
+        """More and more, until it is too much."""
+
+    def measure(self, rate: float) -> float:
+        """How many messages are consumed a second when many wait."""
+
+    def hold(self, rate: float, seconds: float) -> Probe:
+        """Publish at a rate, and judge."""
+
+
+class Hunt:
+    """The search itself: which trial comes next, and what they say together."""
+
+    def __init__(self, trials: Trials, search: Search, tell: Callable[[str], object]) -> None:
+        self._trials, self._search, self._tell = trials, search, tell
         self._share: float | None = None
         self._bracket = Bracket(0.0)
         self._worst: Probe | None = None
@@ -90,8 +114,9 @@ class _Hunt:
         self._obstacle: Probe | None = None
 
     def limit(self) -> Limit:
-        self._prober.await_consumer(self._search.patience)
-        self._prober.drain()
+        """The limit; raises as `find_limit` does."""
+        self._trials.await_consumer(self._search.patience)
+        self._trials.drain()
         try:
             self._bracket.guess = self._guessed()
             return self._searched()
@@ -102,14 +127,14 @@ class _Hunt:
 
     def _guessed(self) -> float:
         """About where the limit is, once the consumers are warm."""
-        ramp = self._note("ramp", self._prober.ramp(_START))
+        ramp = self._note("ramp", self._trials.ramp(_START))
         if ramp.reason in (Reason.PUBLISHER, Reason.BROKER):
             return ramp.done * _MARGIN
         before = 0.0
         for _ in range(_WARMINGS):
-            capacity = self._prober.measure(ramp.done)
+            capacity = self._trials.measure(ramp.done)
             self._tell(f"with messages waiting: {capacity:,.0f}/s consumed")
-            self._prober.capacity = capacity or None
+            self._trials.capacity = capacity or None
             if capacity <= before * (1 + _WARM):
                 break
             before = capacity
@@ -125,7 +150,7 @@ class _Hunt:
             rate = bracket.low if confirming else bracket.rate()
             if rate > self._ceiling:
                 return self._blocked()
-            probe = self._prober.hold(rate, hold * 2 if confirming else hold)
+            probe = self._trials.hold(rate, hold * 2 if confirming else hold)
             self._note("confirm" if confirming else "hold", probe)
             if probe.reason in (Reason.PUBLISHER, Reason.BROKER):
                 if bracket.low >= probe.done * _MARGIN * _MARGIN:

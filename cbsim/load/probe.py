@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import count
+from math import inf
 
 from cbsim.bus.sink import Sink
 from cbsim.errors import CbsimError
@@ -262,15 +263,17 @@ class Prober:
         return max(0.0, -growth(self._trace.since(since)))
 
     def _wait_below(self, depth: int) -> None:
-        least, since = None, time.monotonic()
+        before, since = inf, time.monotonic()
         while True:
             self._check()
             last, now = self._trace.last, time.monotonic()
             left = last.depth if last else 0
             if left <= depth and last is not None and last.at > now - 1.0:
                 return
-            if least is None or left < least:
-                least, since = left, now
+            # What was still on its way comes first, so that it may be more than it was at first.
+            if left < before:
+                since = now
+            before = left
             if now - since > _RESIDUE and last is not None and not last.ready:
                 return
             if now - since > _STUCK:

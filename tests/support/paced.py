@@ -6,11 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import pika
 
-__all__ = ["paced"]
+if TYPE_CHECKING:
+    from cbsim.testing import CbServer
+    from cbsim.testing.queue import CbQueue
+
+__all__ = ["consuming", "paced"]
 
 
 @contextmanager
@@ -28,6 +33,22 @@ def paced(
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def consuming(
+    server: CbServer, seconds: float, *, consumers: int = 1, prefetch: int = 50, deeper: int = 0,
+    bound: str = "#",
+) -> Iterator[CbQueue]:  # fmt: skip
+    """A queue with so many consumers, each of which needs so many seconds for a message."""
+    queue = server.queue(bound)
+    with ExitStack() as stack:
+        for _ in range(consumers):
+            stack.enter_context(
+                paced(server.url, queue.name, seconds, prefetch=prefetch, deeper=deeper)
+            )
+        queue.wait_for_consumer(20)
+        yield queue
 
 
 def _consume(url: str, queue: str, seconds: float, prefetch: int, deeper: int) -> None:
