@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, Protocol
 
 import orjson
@@ -16,7 +16,7 @@ from cbsim.wire.clock import from_epoch_seconds
 from cbsim.wire.json_text import parse_json
 from cbsim.wire.message import JSON_TYPE, Message
 
-__all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless",
+__all__ = ["NdjsonSink", "NullSink", "Relay", "Sink", "as_line", "brokerless", "created",
            "from_fields", "from_line"]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ class NdjsonSink:
         self.confirmed = 0
         self._file: IO[bytes]
         try:
-            self._file = sys.stdout.buffer if path == "-" else Path(path).open("wb")  # noqa: SIM115 - held until close
+            self._file = sys.stdout.buffer if path == "-" else created(path)
         except OSError as error:
             raise CbsimError(f"cannot write {path}: {error.strerror}") from None
 
@@ -125,6 +125,14 @@ class NdjsonSink:
         self._file.flush()
         if self._file is not sys.stdout.buffer:
             self._file.close()
+
+
+def created(path: str) -> IO[bytes]:
+    """A file for a recording, which names people and hosts: a new one is its owner's alone.
+
+    Raises OSError.
+    """
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb")
 
 
 def brokerless(text: str) -> NdjsonSink | NullSink:

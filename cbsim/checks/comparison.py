@@ -13,6 +13,7 @@ from cbsim.checks.columns import read_entries, read_items
 from cbsim.checks.course import Stretch, course_of
 from cbsim.checks.detail import Details
 from cbsim.checks.forwarded import Forwarded
+from cbsim.checks.jump import Jump, jumps
 from cbsim.checks.layout import Layout, Mismatch, Pair, shown_time
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.mapped import Mapped
@@ -37,6 +38,8 @@ _PAIRED = 100_000
 """How many missing messages and stray items are looked at one by one; more are only counted."""
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 _ALIKE = 10
+_ASTRAY = 1.0
+"""Seconds that the clocks of two machines may differ without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,14 @@ class Comparison:
     """Messages that did not come, but that may have been lost with the broker (`checks.outage`)."""
     outages: tuple[Outage, ...] = ()
     """When the broker was away."""
+    jumps: tuple[Jump, ...] = ()
+    """When the clock of the run was put forward or back."""
     disordered: dict[int, int] = field(default_factory=dict)
     """For a sensor, how many items came after a later message of that sensor."""
     latency: dict[str, float] = field(default_factory=dict)
     """Seconds from published to received: `p50`, `p90`, `p99`, `max`; empty without times."""
+    hasty: int = 0
+    """Items that were received before they were published, by the clocks of run and consumer."""
     precision: dict[str, str] = field(default_factory=dict)
     """How exactly times are in the output, by what they are the times of."""
     uncompared: dict[str, list[str]] = field(default_factory=dict)
@@ -233,8 +240,10 @@ def outcome(found: Match, limit: int) -> Comparison:
     result.settle(found)
     comparison = result.comparison
     comparison.outages = outages(found.ledger)
+    comparison.jumps = jumps(found.ledger)
     comparison.disordered = disordered(found.ledger, matching)
     published, seconds = matching.latencies()
+    comparison.hasty = int((seconds < -_ASTRAY).sum())
     if len(seconds):
         shares = np.quantile(seconds, [*_SHARES.values()], method="higher")
         comparison.latency = dict(zip(_SHARES, shares.tolist(), strict=True))

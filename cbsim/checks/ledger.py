@@ -3,8 +3,8 @@
 A row a batch: when it was published, each message's route and size as JSON, and the bodies
 themselves, compressed together. Whatever a consumer may have kept of a message is read from its
 body when it is asked for, and costs a run nothing. Confirms are rows of their own, a range each,
-and so is what was sent again, so that nothing is ever changed. When the broker was away is noted,
-too. Every batch is committed before its messages are handed over: after a
+and so is what was sent again, so that nothing is ever changed. When the broker was away, or the
+clock jumped, is noted, too. Every batch is committed before its messages are handed over: after a
 crash the ledger knows all that can be on the bus. Several processes may write in one; a batch gets
 its sequence numbers as it is committed.
 
@@ -28,13 +28,13 @@ from typing import Any, NamedTuple, cast
 import orjson
 import zstandard
 
-from cbsim.checks import outage, soundness
+from cbsim.checks import jump, outage, soundness
 from cbsim.errors import CbsimError, InputError
 from cbsim.wire.message import Message
 
 __all__ = ["Batch", "Ledger", "Route"]
 
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = f"""
 pragma journal_mode = wal;
 pragma synchronous = normal;
@@ -47,6 +47,7 @@ create table headers (sequence integer primary key, headers text not null);
 create table broken (sequence integer primary key, fault text not null);
 create table confirm (first integer not null, last integer not null, at real not null);
 {outage.SCHEMA}
+{jump.SCHEMA}
 create view message as
     select batch.first + each.key as sequence, exchange, routing_key, content_type,
         json_extract(each.value, '$[1]') as size,
@@ -132,6 +133,7 @@ class Ledger:
         self._outages: deque[tuple[float, float, str]] = deque()
         self._spans: deque[_Span] = deque()
         self._lock = threading.Lock()
+        self._clock = jump.Clock()
         self._compress = zstandard.ZstdCompressor(_LEVEL).compress
 
     @classmethod
@@ -207,7 +209,7 @@ class Ledger:
         """Write messages down, in the order in which they will be published; raises CbsimError."""
         if not messages:
             return
-        now, routes = time.time(), self._routes
+        (now, jumped), routes = self._clock.read(), self._routes
         bodies = [message[3] for message in messages]
         keys = [message[:3] for message in messages]
         marked = [(place, message) for place, message in enumerate(messages)
@@ -220,6 +222,9 @@ class Ledger:
             first = self._read("select first + count from batch order by first desc limit 1") or 0
             row = first, len(messages), now, shape, self._compress(b"".join(bodies))
             self._database.execute("insert into batch values (?,?,?,?,?)", row)
+            if jumped is not None:
+                at = jumped.expected, jumped.found
+                self._database.execute("insert into jump values (?, ?)", at)
             for place, message in marked:
                 self._mark(first + place, message)
             self._number(first, len(messages))

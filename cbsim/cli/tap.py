@@ -7,12 +7,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import IO
 
 import click
 
-from cbsim.bus.sink import as_line
+from cbsim.bus.sink import as_line, created
 from cbsim.cli.broker import BrokerChoice, broker_options
 from cbsim.cli.live import arriving, nothing_came
 from cbsim.cli.options import bind_option, passive_option
@@ -75,7 +74,7 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         return
     with _sentences(out):
-        file = Path(out).open("wb")  # noqa: SIM115 - closed below
+        file = created(out)
     try:
         yield file
     finally:

@@ -13,6 +13,7 @@ import orjson
 from rich.table import Table
 
 from cbsim.checks.comparison import Comparison, Counts, Difference
+from cbsim.checks.jump import Jump
 from cbsim.printable import printable, printable_json
 from cbsim.report.annotation import annotation
 from cbsim.report.page import Page
@@ -46,6 +47,8 @@ def as_json(result: Comparison) -> str:
         "uncompared": result.uncompared,
         "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
         "latency": result.latency,
+        "jumps": [asdict(jump) for jump in result.jumps],
+        "hasty": result.hasty,
         "course": [asdict(stretch) for stretch in result.course],
     }
     return printable_json(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()) + "\n"
@@ -104,6 +107,20 @@ def remarks(result: Comparison) -> Iterator[str]:
         count, sensors = sum(result.disordered.values()), len(result.disordered)
         first = next(iter(result.disordered))
         yield f"{count:,} out of order, of {sensors:,} sensors such as {first}"
+    if result.latency:
+        yield from map(_jumped, result.jumps)
+    if result.hasty:
+        yield (
+            f"{result.hasty:,} were received before they were published: the clocks of the run and "
+            "of the consumer differ, and the times from published to received are off"
+        )
+
+
+def _jumped(jump: Jump) -> str:
+    way = "forward" if jump.seconds > 0 else "back"
+    return (f"the clock of the run was put {way} by {duration(abs(jump.seconds))} at "
+            f"{moment(jump.expected)}: unless the consumer's was too, the times from published to "
+            "received are off")  # fmt: skip
 
 
 def moment(seconds: float) -> str:

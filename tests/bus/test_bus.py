@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import subprocess
 import threading
 import uuid
@@ -17,7 +18,7 @@ import pytest
 from cbsim.bus.connection import connect, redacted
 from cbsim.bus.publisher import Publisher, Topology, declare
 from cbsim.bus.recording import recorded
-from cbsim.bus.sink import as_line, from_line
+from cbsim.bus.sink import NdjsonSink, as_line, from_line
 from cbsim.bus.subscriber import subscribe
 from cbsim.catalog import NOTIFICATIONS, ServerVersion, name_of, names
 from cbsim.errors import BrokerError
@@ -191,6 +192,12 @@ def test_recording_round_trip(tmp_path: Path) -> None:
     stream = [one for _, one, _, _ in messages(load("quickstart"), FIXED_START, 300)]
     path.write_bytes(b"".join(map(as_line, stream)))
     assert list(recorded(path)) == [from_line(as_line(one)) for one in stream]
+
+
+def test_a_new_recording_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    NdjsonSink(str(path)).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_every_capture_decodes(shared: Path) -> None:
