@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from cbsim.bus.bell import Bell
+from cbsim.bus.confirm_times import ConfirmTimes
 from cbsim.bus.connection import PLAIN, Patience, Tls, redacted
 from cbsim.bus.link import Link, LinkLostError
 from cbsim.bus.retry import Retry
@@ -64,6 +65,7 @@ class Publisher:
         self.confirmed = 0
         self.refused = 0
         self.republished = 0
+        self.confirm_times = ConfirmTimes()
         self._url, self._topology, self._tls = url, topology, tls
         self._window, self._patience, self._witness = window, patience, witness
         self._unconfirmed = Unconfirmed()
@@ -120,13 +122,16 @@ class Publisher:
 
     def _take(self, messages: Sequence[Message]) -> None:
         unconfirmed, link = self._unconfirmed, self._link
+        now = time.monotonic()
         if link is None:
             unconfirmed.add(messages, sum(len(message.body) for message in messages))
+            self.confirm_times.write(len(messages), unconfirmed.taken, now)
             return
         data = link.encode(messages)
         try:
             unconfirmed.add(messages, len(data))
             self._written = unconfirmed.taken
+            self.confirm_times.write(len(messages), self._written, now)
             link.write(data)
             if link.backlogged:
                 self._bell.ring()
@@ -271,6 +276,7 @@ class Publisher:
         first, after = self._settled, self._unconfirmed.settled
         refused = self._unconfirmed.refused()
         taken = after - first - len(refused)
+        self.confirm_times.settle(after, time.monotonic())
         if self._witness is not None:
             for end in (*refused, after):
                 if first < end:

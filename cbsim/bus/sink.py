@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 import orjson
 
+from cbsim.bus.confirm_times import ConfirmTimes
 from cbsim.errors import CbsimError, WireError
 from cbsim.printable import printable
 from cbsim.wire.clock import from_epoch_seconds
@@ -55,6 +56,11 @@ class Relay:
     def republished(self) -> int:
         """As the sink says; 0 for one that never has to."""
         return getattr(self._sink, "republished", 0)
+
+    @property
+    def confirm_times(self) -> ConfirmTimes | None:
+        """As the sink says; None for one that confirms at once."""
+        return getattr(self._sink, "confirm_times", None)
 
     def publish(self, message: Message) -> None:
         """As one of several."""

@@ -12,6 +12,7 @@ import click
 from cbsim.cli.broker import BrokerChoice
 from cbsim.cli.changes import Changes, lasting_options
 from cbsim.cli.completion import scenarios
+from cbsim.cli.judging import Following, Judging, judging_options
 from cbsim.cli.options import moment
 from cbsim.cli.outlet import refused
 from cbsim.cli.publishing import Publishing
@@ -20,6 +21,7 @@ from cbsim.cli.verdict import Remarks, strict_option
 from cbsim.cli.watching import Watching, watch_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import taken
+from cbsim.load.judge import Judge
 from cbsim.report.terminal import Console
 from cbsim.scenario.loader import load
 from cbsim.scenario.model import Scenario
@@ -48,6 +50,7 @@ __all__ = ["command"]
     "own.",
 )
 @watch_options
+@judging_options
 @strict_option
 def command(
     scenario: str,
@@ -58,6 +61,7 @@ def command(
     start: datetime | None,
     workers: int | None,
     watching: Watching,
+    judging: Judging,
     strict: bool,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
@@ -77,6 +81,7 @@ def command(
     about = {"scenario": scenario, "seed": str(wanted.seed), "start": begin.isoformat(),
              "server": wanted.server.version,
              **({} if workers is None else {"workers": str(workers)})}  # fmt: skip
+    thresholds = judging.of(wanted, watched=bool(watching.watch))
     if to.sink != "amqp":
         watching.refuse(f"--sink {to.sink}: it goes to no broker, which has no queues")
     with (
@@ -85,14 +90,16 @@ def command(
     ):
         with watching.over(target.broker, topology) as watch:
             console = Console(sys.stderr, scenario, target.shown, watch)
+            following = Following(console, Judge(thresholds, watch))
             if workers is None:
-                report = _alone(wanted, target, console, begin, count)
+                report = _alone(wanted, target, following, begin, count)
             else:
-                report = _shared(wanted, target, console, begin, count, workers)
-            console.summary(report)
+                report = _shared(wanted, target, following, begin, count, workers)
+            console.summary(report, ended=following.ended)
             if not report.interrupted:
                 target.drain()
         console.queues()
+    following.end(report, remarks)
     refused(report.sent, report.confirmed)
     if late := console.late(report):
         remarks.say(late)
@@ -100,15 +107,15 @@ def command(
 
 
 def _alone(
-    wanted: Scenario, target: Target, console: Console, begin: datetime, count: int | None
+    wanted: Scenario, target: Target, following: Following, begin: datetime, count: int | None
 ) -> Report:
-    into = target.open()
+    into, console = target.open(), following.console
     if console.watch is not None:
         console.watch.published = lambda: into.confirmed
     began = time.monotonic()
     try:
         with closing(into), console:
-            return run(wanted, into, begin, count=count, on_progress=console.progress)
+            return run(wanted, into, begin, count=count, on_progress=following.progress)
     except CbsimError as error:
         if into.sent or not isinstance(error, InputError):
             seconds = time.monotonic() - began
@@ -119,17 +126,17 @@ def _alone(
 
 
 def _shared(
-    wanted: Scenario, target: Target, console: Console, begin: datetime, count: int | None,
+    wanted: Scenario, target: Target, following: Following, begin: datetime, count: int | None,
     workers: int,
 ) -> Report:  # fmt: skip
     # Processes take long to import for those who want none.
     from cbsim.scenario import crew
 
-    last: list[tuple[float, Progress]] = []
+    console, last = following.console, list[tuple[float, Progress]]()
 
     def tell(progress: Progress) -> None:
         last[:] = [(time.monotonic(), progress)]
-        console.progress(progress)
+        following.progress(progress)
 
     def confirmed() -> int:
         # Workers tell once a second; in between they go on as they did.

@@ -73,8 +73,12 @@ class Console:
             line=line,
         )
 
-    def summary(self, report: Report) -> None:
-        """Show what the run did."""
+    def say(self, sentence: str) -> None:
+        """Show a sentence, above what is live."""
+        self._console.print(sentence, soft_wrap=True, markup=False)
+
+    def summary(self, report: Report, *, ended: bool = False) -> None:
+        """Show what the run did; `ended` if a threshold that was broken ended it."""
         table = Table(box=None, pad_edge=False)
         table.add_column("message")
         table.add_column("sent", justify="right")
@@ -83,7 +87,7 @@ class Console:
         self._console.print(table)
         text = _outcome(report.sent, report.confirmed, report.seconds, report.republished)
         if report.interrupted:
-            text += "; interrupted"
+            text += "; ended early" if ended else "; interrupted"
         self._console.print(text, soft_wrap=True)
 
     def queues(self) -> None:

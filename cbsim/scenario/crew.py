@@ -16,6 +16,7 @@ from multiprocessing.resource_tracker import ensure_running
 
 from cbsim.bus.sink import Sink
 from cbsim.errors import CbsimError
+from cbsim.scenario.lag import Lags
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import Progress, Report
 from cbsim.scenario.worker import READY, Failure, Orders, Telling, work
@@ -179,14 +180,26 @@ class _Crew:
         silent = time.monotonic() - self._shown > _SILENCE
         if self._shown and at_it and (silent or all(member.told for member in at_it)):
             done = [member.report for member in self._members if member.report is not None]
-            if known := [member.progress for member in at_it if member.progress is not None]:
-                on_progress(_together(known, done))
+            known = [member.progress for member in at_it if member.progress is not None]
+            confirms = Lags()
+            for member in at_it:
+                if member.told and member.progress is not None:
+                    confirms.merge(member.progress.confirms)
             self._shown = time.monotonic()
             for member in at_it:
                 member.told = False
+            if known:
+                self._tell(on_progress, _together(known, done, confirms))
+
+    def _tell(self, on_progress: Callable[[Progress], None], progress: Progress) -> None:
+        try:
+            on_progress(progress)
+        except KeyboardInterrupt:
+            # It was enough; somebody who had interrupted before wants it to end at once.
+            self.stop()
 
 
-def _together(known: Sequence[Progress], done: Sequence[Report]) -> Progress:
+def _together(known: Sequence[Progress], done: Sequence[Report], confirms: Lags) -> Progress:
     """How a run stands, of how some workers stand and what others did."""
     asked = [it.asked for it in known if it.asked is not None]
     totals = [it.total for it in known if it.total is not None]
@@ -199,6 +212,8 @@ def _together(known: Sequence[Progress], done: Sequence[Report]) -> Progress:
         asked=sum(asked) if asked else None,
         lag=max(it.lag for it in known),
         total=whole if len(totals) == len(known) else None,
+        seconds=max(it.seconds for it in known),
+        confirms=confirms,
     )
 
 

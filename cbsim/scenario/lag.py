@@ -44,10 +44,14 @@ class Lags:
         self.worst = max(self.worst, others.worst)
         self._counts = [*map(add, self._counts, others._counts)]
 
+    @property
+    def total(self) -> int:
+        """How many were counted."""
+        return sum(self._counts)
+
     def percentile(self, share: float) -> float:
         """Seconds by which at most that share of all messages (0 to 1) was late; 0 for none."""
-        total = sum(self._counts)
-        seen = 0
+        total, seen = self.total, 0
         for count, bound in zip(self._counts, _BOUNDS, strict=False):
             seen += count
             if seen and seen >= share * total:

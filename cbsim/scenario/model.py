@@ -7,8 +7,10 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
+    BeforeValidator,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -22,6 +24,7 @@ from cbsim.errors import ScenarioError
 from cbsim.quantity import parse_rate
 from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, FAMILIES, KINDS
+from cbsim.scenario.threshold import Threshold, parse_threshold
 from cbsim.world.setting import EstateSize, Part, Rate, Raw, Seconds, Server, parsed
 
 __all__ = ["BusModel", "EstateSize", "Injection", "Phase", "Scenario", "Server"]
@@ -258,6 +261,27 @@ class Phase(Part):
         return data
 
 
+class ThresholdModel(Part):
+    """A threshold, and whether the run ends where it does not hold."""
+
+    that: str
+    ends: bool = False
+
+
+def _judged(value: Any) -> Threshold:
+    if isinstance(value, Threshold):
+        return value
+    if isinstance(value, str):
+        return parse_threshold(value)
+    written = ThresholdModel.model_validate(value)
+    return parse_threshold(written.that, ends=written.ends)
+
+
+Judged = Annotated[Threshold, BeforeValidator(parsed(_judged)), WithJsonSchema(
+    {"anyOf": [{"type": "string", "examples": ["lag_p99 < 2s"]},
+               ThresholdModel.model_json_schema()]})]  # fmt: skip
+
+
 class Scenario(Part):
     """A whole scenario."""
 
@@ -266,6 +290,11 @@ class Scenario(Part):
     estate: EstateSize = EstateSize()
     seed: int = Field(1, ge=-(2**63), lt=2**63)
     phases: tuple[Phase, ...] = Field(min_length=1)
+    thresholds: tuple[Judged, ...] = Field(
+        (),
+        description="what must hold: `depth < 10000`, `lag_p99 < 2s`; or with `ends: true`, "
+        "`that` must hold or the run ends",
+    )
 
     def at_rate(self, rate: str | float) -> Scenario:
         """All phases at one rate: a number a second, `500/s`, or `max`; raises ScenarioError.

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from cbsim.bus.confirm_times import ConfirmTimes
 from cbsim.bus.sink import Sink
 from cbsim.interrupt import heed, note, whole
 from cbsim.scenario import rate as rates
@@ -48,6 +49,8 @@ class Report:
     interrupted: bool = False
     republished: int = 0
     """How many messages were sent again after a lost connection."""
+    confirms: Lags = field(default_factory=Lags)
+    """How long the broker took to confirm messages."""
     queues: Mapping[str, Course] = field(default_factory=dict)
     """What became of the queues that were watched."""
 
@@ -63,6 +66,7 @@ class Report:
         self.republished += other.republished
         self.per_name += other.per_name
         self.lags.merge(other.lags)
+        self.confirms.merge(other.confirms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class Progress:
     lag: float
     total: float | None
     """How much of the run is done, 0 to 1, when that is known."""
+    seconds: float = 0.0
+    """Since the run began."""
+    confirms: Lags = field(default_factory=Lags)
+    """How long the broker took to confirm messages since it was last told of."""
 
 
 def run(
@@ -91,7 +99,8 @@ def run(
 ) -> Report:
     """Publish a scenario on schedule, open loop, and wait for the last confirm.
 
-    A KeyboardInterrupt ends it cleanly: what was handed over is still confirmed. A signal that is
+    A KeyboardInterrupt, also of `on_progress`, ends it cleanly: what was handed over is still
+    confirmed. A signal that is
     `interrupt.taken` waits for the end of the batch in hand, and the last confirm; a second does
     not.
     """
@@ -156,6 +165,8 @@ class _Run:
         self._before = 0.0, 0
         """When the batch before was due, and how many messages it had."""
         self._confirmed_before = sink.confirmed
+        self._confirm_times: ConfirmTimes | None = getattr(sink, "confirm_times", None)
+        self._confirms_taken()
         republished_before = getattr(sink, "republished", 0)
         self._in_hand: list[str] = []
         """The names of what is being handed over."""
@@ -178,6 +189,7 @@ class _Run:
         except KeyboardInterrupt:
             report.interrupted = True
         report.interrupted |= whole(sink.flush)
+        report.confirms.merge(self._confirms_taken())
         report.confirmed = sink.confirmed - self._confirmed_before
         if report.confirmed > report.sent:
             # An interrupt that nobody had taken came while a batch was half handed over.
@@ -229,11 +241,16 @@ class _Run:
         elif self._count:
             done = report.sent / self._count
         rate = (report.sent - self._told_sent) / passed
+        confirms = self._confirms_taken()
+        report.confirms.merge(confirms)
+        self._told, self._told_sent = now, report.sent
         self._on_progress(
             Progress(batch.phase.name, report.sent, self._sink.confirmed - self._confirmed_before,
-                     rate, asked, report.behind, done)
+                     rate, asked, report.behind, done, now - self._began, confirms)
         )  # fmt: skip
-        self._told, self._told_sent = now, report.sent
+
+    def _confirms_taken(self) -> Lags:
+        return Lags() if self._confirm_times is None else self._confirm_times.taken()
 
 
 def _is_over(phase: Phase, seconds: float) -> bool:
