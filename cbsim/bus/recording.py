@@ -18,6 +18,7 @@ from cbsim.wire.message import (
     RAW_EXCHANGE,
     ZIP_TYPE,
     Message,
+    server_headers,
 )
 
 __all__ = ["Recorded", "headers_beside", "in_order", "recorded", "timed"]
@@ -25,7 +26,6 @@ __all__ = ["Recorded", "headers_beside", "in_order", "recorded", "timed"]
 _TYPES = {".json": JSON_TYPE, ".bin": PROTOBUF_TYPE, ".protobuf": PROTOBUF_TYPE, ".zip": ZIP_TYPE}
 _LARGEST = 1 << 20
 """Bytes of a file of headers."""
-_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
 class Recorded(NamedTuple):
@@ -99,7 +99,8 @@ def headers_beside(file: Path) -> Mapping[str, int | str]:
     headers = said.get("headers", said) if isinstance(said, dict) else {}
     if not isinstance(headers, dict):
         return {}
-    return {name: headers[name] for name in _HEADERS if isinstance(headers.get(name), int | str)}
+    own = server_headers(headers)
+    return {name: value for name, value in own.items() if isinstance(value, int | str)}
 
 
 _PRINTED = re.compile(r"""['"](\w+)['"]: (?:(\d{1,18})L?|u?['"]([^'"]*)['"])""")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from typing import Any
+from collections.abc import Generator, Iterable
 
 import pika.exceptions
 
@@ -11,11 +10,9 @@ from cbsim.bus.connection import PLAIN, Tls, connect, redacted, sentence
 from cbsim.bus.publisher import Topology, declare
 from cbsim.errors import BrokerError
 from cbsim.wire.binding import ALL, Bindings
-from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
+from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message, server_headers
 
 __all__ = ["subscribe"]
-
-_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
 def subscribe(
@@ -50,13 +47,12 @@ def subscribe(
         ):
             if method is None or properties is None or body is None:
                 return
-            headers: Mapping[str, Any] = properties.headers or {}
             yield Message(
                 method.exchange or "",
                 method.routing_key or "",
                 properties.content_type or "",
                 body,
-                {name: headers[name] for name in _HEADERS if name in headers},
+                server_headers(properties.headers or {}),
             )
         raise BrokerError(f"broker {redacted(url)}: the queue was deleted")
     except pika.exceptions.ChannelClosedByBroker as error:

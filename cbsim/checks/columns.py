@@ -21,7 +21,7 @@ from cbsim.checks.line import tapped
 from cbsim.checks.record import of_lines
 from cbsim.checks.source import Piece, Source
 from cbsim.checks.visible import known_name
-from cbsim.checks.whole import Bodies, body_key, route_seed
+from cbsim.checks.whole import Bodies, bare_key, body_key, route_seed
 from cbsim.wire.binding import Bindings
 
 __all__ = ["Entries", "Items", "other_keys", "read_entries", "read_items"]
@@ -207,7 +207,7 @@ def _bodies(layout: Layout, piece: Piece) -> Items:
         _, key, kind, body, moment = found
         if (seed := seeds.get((key, kind))) is None:
             seed = seeds[key, kind] = route_seed(key, kind)
-        keys.append(_hash(body, seed) or 1)
+        keys.append((_hash(body, seed) if seed else bare_key(body)) or 1)
         received.append(moment)
     nothing = np.zeros(0, np.int64)
     return Items(np.array(keys, np.uint64), _times(received), nothing, np.zeros(0, np.uint8), [])

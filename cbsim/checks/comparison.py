@@ -271,7 +271,8 @@ def _layout(
         if preset not in PRESETS:
             raise InputError(f"unknown preset {preset!r}: expected {', '.join(PRESETS)}")
         return Forwarded()
-    return Contents() if first and first[0].message is None else Bodies()
+    mere = all(record.message is None for record in first)
+    return Contents() if first and mere else Bodies()
 
 
 class _Settling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -24,24 +25,30 @@ from cbsim.checks.layout import (
 from cbsim.checks.record import Record
 from cbsim.checks.visible import Visible, known_name, of_event_fields, of_fields, of_message
 from cbsim.errors import WireError
+from cbsim.wire.event import as_dict
+from cbsim.wire.event import decode as event_of
+from cbsim.wire.json_text import parse_json
 from cbsim.wire.legible import legible
-from cbsim.wire.message import Message
+from cbsim.wire.message import PROTOBUF_TYPE, Message, server_headers
 from cbsim.wire.reading import read
 
-__all__ = ["Bodies", "Contents", "body_key", "route_seed"]
+__all__ = ["Bodies", "Contents", "bare_key", "body_key", "route_seed"]
 
 _hash = xxhash.xxh3_64_intdigest
 _NO_HEADERS: Mapping[str, Any] = {}
 
 
 class Bodies(Layout):
-    """Messages as they came: envelopes, or bodies alone, byte for byte."""
+    """Messages as they came: envelopes, or bodies alone, byte for byte.
+
+    Bodies that are JSON have the same content, where nothing says how they were routed.
+    """
 
     def items(self, record: Record) -> Iterator[Item]:
         """The message of a record."""
         message = record.message
         if message is None:
-            yield Item(UNKNOWN, fault=record.fault or "expected a message as it came")
+            yield _content_item(record)
             return
         received = (record.envelope or {}).get("received")
         yield Item(_key(message), received=received_at(received) if received else 0.0)
@@ -52,12 +59,15 @@ class Bodies(Layout):
 
     def otherwise(self, message: Message) -> Iterator[Expected]:
         """The body alone, in an output that does not say how it was routed."""
-        yield Expected(_name(message), _hash(message.body) or 1)
+        yield Expected(_name(message), bare_key(message.body))
 
     def seen(self, record: Record) -> Iterator[Visible]:
         """What can be seen of the message."""
         message = record.message
-        yield Visible() if message is None else next(of_message(message, **_WHOLE))
+        if message is None:
+            yield _visible("", record.fields or {})
+        else:
+            yield next(of_message(message, **_WHOLE))
 
     def shown(self, message: Message) -> Iterator[Visible]:
         """What can be seen of the message."""
@@ -67,13 +77,14 @@ class Bodies(Layout):
         """How it was routed, and the first place where the bodies differ."""
         got, message = pair.record.message, pair.message
         if got is None:
-            return []
+            _, fields = next(_contents(message))
+            return _unlike(pair.record, fields)
         found = []
         if got.routing_key or got.exchange:
             found = [Mismatch(name, repr(ours), repr(theirs)) for name, ours, theirs in (
                 ("routing_key", got.routing_key, message.routing_key),
                 ("content_type", got.content_type, message.content_type),
-                ("headers", dict(got.headers), dict(message.headers)),
+                ("headers", server_headers(got.headers), server_headers(message.headers)),
             ) if ours != theirs]  # fmt: skip
         if got.body != message.body:
             found.append(_difference(got, message))
@@ -88,14 +99,26 @@ def _name(message: Message) -> str:
 
 
 def body_key(body: bytes, seed: int, headers: Mapping[str, Any] = _NO_HEADERS) -> int:
-    """The key of a body and how it was routed, where the output says so."""
-    if headers:
-        seed ^= _hash(orjson.dumps(dict(headers), option=orjson.OPT_SORT_KEYS))
-    return _hash(body, seed) or 1
+    """The key of a body and how it was routed, where the output says so.
+
+    Headers of a broker, such as the number of a delivery, are none of the message.
+    """
+    if own := server_headers(headers):
+        seed ^= _hash(orjson.dumps(own, option=orjson.OPT_SORT_KEYS))
+    return _hash(body, seed) or 1 if seed else bare_key(body)
+
+
+def bare_key(body: bytes) -> int:
+    """The key of a body alone; of its content, where that is JSON."""
+    if body[:1] == b"{":
+        with suppress(WireError):
+            return content_key(parse_json(body))
+    return _hash(body) or 1
 
 
 def _key(message: Message) -> int:
-    seed = route_seed(message.routing_key, message.content_type)
+    routed = message.routing_key or message.exchange
+    seed = route_seed(message.routing_key, message.content_type) if routed else 0
     return body_key(message.body, seed, message.headers)
 
 
@@ -136,11 +159,7 @@ class Contents(Layout):
 
     def items(self, record: Record) -> Iterator[Item]:
         """The JSON object of a record: a notification, or an event in protobuf's JSON mapping."""
-        fields = record.fields
-        if fields is None:
-            yield Item(UNKNOWN, fault=record.fault or "expected a JSON object")
-        else:
-            yield Item(content_key(fields))
+        yield _content_item(record)
 
     def expected(self, message: Message) -> Iterator[Expected]:
         """The notification, the event, or each event of a bundle."""
@@ -155,7 +174,7 @@ class Contents(Layout):
 
     def seen(self, record: Record) -> Iterator[Visible]:
         """What can be seen of the object."""
-        yield _visible("", record.fields or {})
+        yield _visible("", _fields(record) or {})
 
     def shown(self, message: Message) -> Iterator[Visible]:
         """What can be seen of each."""
@@ -164,19 +183,39 @@ class Contents(Layout):
 
     def mismatches(self, pair: Pair) -> list[Mismatch]:
         """The first place where the contents differ."""
-        ours = pair.record.fields
-        if ours is None:
-            return []
-        for (_, fields), visible in zip(
-            _contents(pair.message), self.shown(pair.message), strict=True
-        ):
-            if visible == pair.expected and fields is not None:
-                stamp = (ours.get("header") or {}).get("timestamp")
-                if "header" in fields and isinstance(stamp, str) and not stamp.isdigit():
-                    fields = legible(fields)
-                found = first_difference(ours, fields)
-                return [] if found is None else [found]
+        for name, fields in _contents(pair.message):
+            if _visible(name, fields or {}) == pair.expected:
+                return _unlike(pair.record, fields)
         return []
+
+
+def _fields(record: Record) -> dict[str, Any] | None:
+    """A record's JSON object; of a raw event that has no routing key, its JSON mapping."""
+    message = record.message
+    if message is None or message.content_type != PROTOBUF_TYPE:
+        return record.fields
+    with suppress(WireError):
+        return as_dict(event_of(message.body))
+    return None
+
+
+def _content_item(record: Record) -> Item:
+    fields = _fields(record)
+    if fields is None:
+        return Item(UNKNOWN, fault=record.fault or "expected a JSON object")
+    return Item(content_key(fields))
+
+
+def _unlike(record: Record, expected: dict[str, Any] | None) -> list[Mismatch]:
+    """The first place where a record's content differs from that of a message."""
+    ours = _fields(record)
+    if ours is None or expected is None:
+        return []
+    stamp = (ours.get("header") or {}).get("timestamp")
+    if "header" in expected and isinstance(stamp, str) and not stamp.isdigit():
+        expected = legible(expected)
+    found = first_difference(ours, expected)
+    return [] if found is None else [found]
 
 
 def content_key(fields: object) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pika
 import pika.exceptions
 
-from cbsim.wire.message import Message
+from cbsim.wire.message import Message, server_headers
 
 if TYPE_CHECKING:
     from cbsim.testing.server import CbServer
@@ -19,7 +19,6 @@ __all__ = ["CbQueue"]
 Delivery = tuple[pika.spec.Basic.GetOk, pika.BasicProperties, bytes]
 
 _POLL = 0.01
-_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
 
 
 class CbQueue:
@@ -55,14 +54,13 @@ class CbQueue:
         if delivery is None:
             return None
         method, properties, body = delivery
-        headers: Mapping[str, Any] = properties.headers or {}
         return self._server.standard(
             Message(
                 method.exchange or "",
                 method.routing_key or "",
                 properties.content_type or "",
                 body,
-                {name: headers[name] for name in _HEADERS if name in headers},
+                server_headers(properties.headers or {}),
             )
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import repeat
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cbsim.wire.clock import epoch_seconds
 
@@ -15,9 +15,11 @@ __all__ = [
     "JSON_TYPE",
     "PROTOBUF_TYPE",
     "RAW_EXCHANGE",
+    "SERVER_HEADERS",
     "ZIP_TYPE",
     "Message",
     "columns",
+    "server_headers",
 ]
 
 EVENTS_EXCHANGE = "api.events"
@@ -27,6 +29,8 @@ RAW_EXCHANGE = "api.rawsensordata"
 JSON_TYPE = "application/json"
 PROTOBUF_TYPE = "application/protobuf"
 ZIP_TYPE = "application/zip"
+SERVER_HEADERS = ("sensorId", "hostId", "nodeId", "sensorHostName")
+"""The headers that a server sets, all on bundles."""
 
 _NO_HEADERS: Mapping[str, int | str] = MappingProxyType({})
 
@@ -60,3 +64,8 @@ def columns(
 
 
 _from_row = partial(tuple.__new__, Message)
+
+
+def server_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the server; brokers add their own, such as `x-delivery-count`."""
+    return {name: headers[name] for name in SERVER_HEADERS if name in headers}

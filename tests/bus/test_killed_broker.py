@@ -139,6 +139,7 @@ def test_what_died_with_the_broker_is_not_the_consumers(own: Killable, tmp_path:
     assert done.returncode == 1
     assert f"{result.perished:,} did not come, but were confirmed before that" in done.stdout
     assert "the broker was away from 2" in done.stdout
+    assert "0 lost, 0 duplicated, 0 corrupted, 0 unexpected" in done.stdout
 
 
 def test_a_run_that_gives_up_names_both_causes(own: Killable, tmp_path: Path) -> None:

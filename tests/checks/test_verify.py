@@ -23,11 +23,17 @@ from hypothesis import strategies as st
 from cbsim.bus.sink import NullSink
 from cbsim.catalog import name_of
 from cbsim.checks import Comparison, Ledger, LedgerSink, Record, compare, decode, records
+from cbsim.checks.record import files
 from cbsim.checks.visible import of_event_fields
 from cbsim.errors import CbsimError
 from cbsim.scenario.loader import parse
 from cbsim.wire.legible import legible
-from cbsim.wire.message import JSON_TYPE, Message
+from cbsim.wire.message import (
+    EVENTS_EXCHANGE,
+    JSON_TYPE,
+    PROTOBUF_TYPE,
+    Message,
+)
 from cbsim.wire.reading import read
 from tests.support.command import CBSIM
 from tests.support.command import piped as cbsim
@@ -162,6 +168,40 @@ def test_bodies_and_content(tmp_path: Path, ledger: Ledger, stream: list[Message
     assert compare(ledger, shown).whole, "as `cbsim subscribe --format json` has it"
 
 
+@pytest.mark.parametrize("kind", [JSON_TYPE, PROTOBUF_TYPE], ids=["json first", "events first"])
+def test_bodies_of_both_kinds_in_one_folder(
+    tmp_path: Path, ledger: Ledger, stream: list[Message], kind: str
+) -> None:
+    """A consumer that writes each body to a file of its own; it says of none what it is."""
+    single = [one for one in stream if one.exchange == EVENTS_EXCHANGE]
+    single.sort(key=lambda one: one.content_type != kind)
+    for number, message in enumerate(single):
+        tmp_path.joinpath(f"{number:06}.bin").write_bytes(message.body)
+    found = [record for path in files(str(tmp_path)) for record in records(path)]
+    result = compare(ledger, found, bound="#")
+    assert result.whole, result.differences[:3]
+    assert result.total("received") == len(single) == len(found)
+
+
+BUNDLES = """
+server: {raw: bundles, bundle: 10}
+estate: {sensors: 2}
+phases: [{count: 60, rate: max, mix: {"ingress.event.*": 1}}]
+"""
+
+
+def test_headers_of_a_broker_are_none_of_the_message() -> None:
+    added = {"x-delivery-count": 0, "x-death": [{"queue": "dead", "count": 1}]}
+    stream = sent(parse(BUNDLES)) + binaries()
+    output = [message._replace(headers={**message.headers, **added}) for message in stream]
+    with written(None, stream) as ledger:
+        assert compare(ledger, taps(output)).whole
+        damaged = [one._replace(headers={**one.headers, "sensorId": 999}) for one in output]
+        result = compare(ledger, taps(damaged))
+    assert len(result.corrupted) == len(stream)
+    assert {it.field for one in result.corrupted for it in one.mismatches} == {"headers"}
+
+
 def forwarded(message: Message) -> list[dict[str, Any]]:
     """What a forwarder makes of a message: a line a document, upper-case MD5s, process_guid."""
     out = []
@@ -224,11 +264,7 @@ def test_a_map_to_columns(tmp_path: Path, ledger: Ledger, stream: list[Message])
 
 
 def test_documents_and_events_of_bundles_are_parts() -> None:
-    stream = sent(parse("""
-    server: {raw: bundles, bundle: 10}
-    estate: {sensors: 2}
-    phases: [{count: 60, rate: max, mix: {"ingress.event.*": 1}}]
-    """))  # fmt: skip
+    stream = sent(parse(BUNDLES))
     events = [reading.fields for message in stream for reading in read(message)]
     with written(None, stream) as ledger:
         whole = compare(ledger, lines(*events))

@@ -93,7 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
             assert json.loads(body)["Cmd"][:3] == ["rabbitmqctl", "--quiet", "list_queues"]
             self._say({"Id": "0"}, 201)
         elif path.endswith("/exec/0/start"):
-            self._raw(b"\x01\0\0\0\0\0\0\x040\t1\n", 200, "application/vnd.docker.raw-stream")
+            self._raw(
+                b"\x01\0\0\0\0\0\0\x0cqueue\t0\t0\t1\n", 200, "application/vnd.docker.raw-stream"
+            )
         elif match := re.search(r"/containers/(\w+)/start", path):
             if self.server.containers[match[1]]["Image"] == "rabbitmq:taken":
                 self._say({"message": "port is already allocated"}, 500)
