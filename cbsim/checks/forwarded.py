@@ -55,12 +55,20 @@ class Forwarded(Layout):
                 for field in _OPTIONAL:
                     values.setdefault(field, set()).add(visible.values.get(field, ""))
         lines: dict[str, Counter[str]] = {}
+        there, apart = dict[str, Counter[str]](), Counter[str]()
         for record in records:
             for visible in self.seen(record):
                 if (known := told.get(_subject(visible))) is not None:
-                    agreed = [it for it in _OPTIONAL if visible.values.get(it, "") in known[it]]
-                    present = [it for it in agreed if visible.values.get(it)]
-                    lines.setdefault(visible.name, Counter()).update(["", *present])
+                    present = [it for it in _OPTIONAL if visible.values.get(it)]
+                    agreed = [it for it in present if visible.values[it] in known[it]]
+                    lines.setdefault(visible.name, Counter()).update(["", *agreed])
+                    there.setdefault(visible.name, Counter()).update(present)
+                    apart.update(it for it in present if it not in agreed)
+        for name, count in lines.items():
+            # Of a type with a line or two, these cannot say what most have.
+            for field in _MACHINE if count[""] < _FEW else ():
+                if 2 * apart[field] < sum(of[field] for of in there.values()):
+                    count[field] = there[name][field]
         return Forwarded({name: [it for it in _OPTIONAL if 2 * count[it] > count[""]]
                           for name, count in lines.items()})  # fmt: skip
 
@@ -136,6 +144,9 @@ def _in_lines(visible: Visible) -> Visible:
 
 _OPTIONAL = ("md5", "sensor", "host", "report_id", "watchlist_id", "feed_id")
 """What a line may also have, besides its process or binary."""
+_MACHINE = ("sensor", "host")
+"""Of these, what is written in the same way in lines of all types."""
+_FEW = 5
 
 
 def _subject(visible: Visible) -> tuple[str, str]:

@@ -133,6 +133,17 @@ def altered(name: str, value: Any) -> Any:
     return value[:-2] + ("00" if value[-2:] != "00" else "11")
 
 
+def test_the_machine_of_a_type_that_came_once_is_compared(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    known, run = FORMATS["forwarder, leef, syslog, gzip"], runs["bundles"]
+    rows = [row for _, _, row in rows_of(known, run.stream)]
+    types = Counter(row["type"] for row in rows)
+    place = next(n for n, row in enumerate(rows) if types[row["type"]] == 1 and "sensor_id" in row)
+    rows[place] = rows[place] | {"sensor_id": 1001}
+    assert run.compared(known, rows, tmp_path).total("corrupted") == 1
+
+
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("kind", ["5.2", "bundles"])
 @pytest.mark.parametrize("name", FORMATS)
