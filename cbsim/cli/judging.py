@@ -10,6 +10,7 @@ from cbsim.cli.group import grouped
 from cbsim.cli.verdict import Remarks
 from cbsim.errors import CbsimError, InputError
 from cbsim.load.judge import Judge
+from cbsim.load.timeline import Timeline
 from cbsim.report.terminal import Console
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.runner import Progress, Report
@@ -44,12 +45,14 @@ class Following:
 
     def __init__(self, console: Console, judge: Judge) -> None:
         self.console, self._judge = console, judge
+        self.timeline = Timeline(judge.watch)
         self.ended = False
         """Whether a broken threshold ended the run."""
 
     def progress(self, progress: Progress) -> None:
         """Show and judge how it stands."""
-        self.console.progress(progress)
+        self.timeline.note(progress)
+        self.console.show(self.timeline)
         found = self._judge.note(progress)
         for breach in found:
             self.console.say(str(breach))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -111,6 +112,8 @@ def command(
     endpoint answers 200 once consumers can bind; `cbsim fault` asks it for faults.
     """
     from cbsim.bus.publisher import Publisher
+    from cbsim.load.timeline import Timeline
+    from cbsim.report.terminal import Console
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
     from cbsim.scenario.model import BusModel
@@ -162,15 +165,21 @@ def command(
         told = scenario if wanted is None else f"{scenario}, seed {wanted.seed}"
         _say(at, told, endpoint.url)
 
+        console, timeline = Console(sys.stderr, scenario, at.shown, watch), Timeline(watch)
+
         def tell(progress: Progress) -> None:
             health.sent, health.confirmed = progress.sent, progress.confirmed
             health.rate, health.behind = round(progress.rate, 1), round(progress.lag, 3)
+            timeline.note(progress)
+            if sys.stderr.isatty():
+                console.show(timeline)
 
         try:
             while wanted is None:
                 publisher.flush()  # says when the broker is lost
                 time.sleep(_TICK)
-            report = run_endlessly(wanted, publisher, datetime.now(UTC), on_progress=tell)
+            with console if sys.stderr.isatty() else nullcontext():
+                report = run_endlessly(wanted, publisher, datetime.now(UTC), on_progress=tell)
         except CbsimError:
             said = f"{health.sent:,} sent, {health.confirmed:,} confirmed a moment ago; it failed"
             click.echo(said, err=True)

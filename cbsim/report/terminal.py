@@ -1,4 +1,4 @@
-"""A run in the terminal: a live line where there is a screen, a plain line a second where not."""
+"""A run in the terminal: a live view where there is a screen, a plain line a second where not."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from cbsim.printable import printable
+from cbsim.report.live import line, view
 from cbsim.report.queues import beside, last_words
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.live import Live
 
+    from cbsim.load.timeline import Timeline
     from cbsim.load.watch import Watch
-    from cbsim.scenario.runner import Progress, Report
+    from cbsim.scenario.runner import Report
 
 __all__ = ["Console"]
 
@@ -30,48 +32,33 @@ class Console:
     ) -> None:
         self._console = rich_console.Console(file=stream, highlight=False)
         self._scenario, self._where, self.watch = scenario, where, watch
-        self._bar: Bar | None = None
+        self._live: Live | None = None
 
     def __enter__(self) -> Console:
         shown = f"[bold]{escape(printable(self._scenario))}[/] → {escape(printable(self._where))}"
         self._console.print(shown, soft_wrap=True)
         if self._console.is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.live import Live
 
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(24),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[line]}"),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._bar.add_task("starting", total=1.0, line="")
-            self._bar.start()
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
 
-    def progress(self, progress: Progress) -> None:
-        """Show how the run stands."""
-        line = f"{progress.sent:,} sent, {progress.confirmed:,} confirmed, {progress.rate:,.0f}/s"
-        if progress.lag > _LATE:
-            line += f", {progress.lag:.1f} s behind schedule"
-        if self.watch is not None and (queues := beside(self.watch)):
-            line += f"; {queues}"
-        phase = printable(progress.phase)
-        if self._bar is None:
-            self._console.print(f"{phase}: {line}", soft_wrap=True, markup=False)
+    def show(self, timeline: Timeline) -> None:
+        """Show how the run stands, which is the last that the timeline was told."""
+        moments = timeline.recent
+        if self._live is not None:
+            ascii_only = not self._console.encoding.startswith("utf")
+            self._live.update(view(moments, ascii_only=ascii_only), refresh=True)
             return
-        self._bar.update(
-            self._task,
-            description=escape(phase),
-            completed=progress.total or 0.0,
-            total=1.0 if progress.total is not None else None,
-            line=line,
-        )
+        text = line(moments[-1])
+        if self.watch is not None and (queues := beside(self.watch)):
+            text += f"; {queues}"
+        self._console.print(text, soft_wrap=True, markup=False)
 
     def say(self, sentence: str) -> None:
         """Show a sentence, above what is live."""

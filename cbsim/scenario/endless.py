@@ -41,6 +41,7 @@ def run_endlessly(
                     sent=whole.sent + progress.sent,
                     confirmed=whole.confirmed + progress.confirmed,
                     total=None,
+                    seconds=whole.seconds + progress.seconds,
                 )
             )
 
