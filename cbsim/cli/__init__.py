@@ -20,6 +20,7 @@ _COMMANDS = {
     "fault": "Cause a fault on a served bus: drop, stall, reorder...",
     "generate": "Write messages of one type, without a broker.",
     "health": "Ask a served bus how it stands; wait until it is ready.",
+    "init": "Copy a scenario, to make it your own.",
     "learn": "Write a server's profile, from a recording of it.",
     "replay": "Publish recorded messages again, byte for byte.",
     "run": "Run a scenario against a broker or into a file.",

@@ -16,7 +16,8 @@ from cbsim.load.pace import Pace
 from cbsim.load.trace import Point, Trace, growth
 from cbsim.load.valve import Valve
 from cbsim.load.watch import Watch
-from cbsim.scenario.model import Phase, RateModel, Scenario, Step
+from cbsim.scenario.model import Phase, Scenario
+from cbsim.scenario.rate_profile import RateProfile, Stair
 from cbsim.scenario.runner import conduct
 from cbsim.scenario.stream import Stream
 
@@ -209,8 +210,8 @@ class Prober:
 
     def _paced(self, pace: Pace) -> Scenario:
         """The scenario's main phase at these rates, each for so many seconds."""
-        steps = tuple(Step(rate=rate, **{"for": length}) for rate, length in pace.steps)
-        rate = steps[0].rate if len(steps) == 1 else RateModel(steps=steps)
+        steps = tuple(Stair(rate=rate, **{"for": length}) for rate, length in pace.steps)
+        rate = steps[0].rate if len(steps) == 1 else RateProfile(steps=steps)
         changed = {"rate": rate, "duration": pace.length, "count": None, "inject": (),
                    "cover": False}  # fmt: skip
         phase = self._phase.model_copy(update=changed)

@@ -24,6 +24,8 @@ from cbsim.errors import ScenarioError
 from cbsim.quantity import parse_rate
 from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, FAMILIES, KINDS
+from cbsim.scenario.injection import Injection
+from cbsim.scenario.rate_profile import RateProfile
 from cbsim.scenario.threshold import Threshold, parse_threshold
 from cbsim.world.setting import EstateSize, Part, Rate, Raw, Seconds, Server, parsed
 
@@ -33,123 +35,19 @@ __all__ = ["BusModel", "EstateSize", "Injection", "Phase", "Scenario", "Server"]
 class BusModel(Part):
     """The exchanges on the broker."""
 
-    events: str = "api.events"
-    raw: str = "api.rawsensordata"
-    durable: bool = True
-    passive: bool = Field(False, description="expect the exchanges to be there; declare nothing")
-    persistent: bool = Field(
-        False, description="messages outlive the broker in durable queues; real servers' do not"
+    events: str = Field(
+        "api.events", description="of notifications and single raw events", examples=["api.events"]
     )
-
-
-class Ramp(Part):
-    """From one rate to another over the phase."""
-
-    start: Rate = Field(alias="from")
-    end: Rate = Field(alias="to")
-
-
-class Sine(Part):
-    """A rate that swings around a mean."""
-
-    mean: Rate
-    amplitude: Rate
-    period: Seconds
-
-    @model_validator(mode="after")
-    def _above_zero(self) -> Sine:
-        if self.amplitude > self.mean or self.period <= 0:
-            raise ValueError("expected an amplitude of at most the mean and a period above 0")
-        return self
-
-
-class Burst(Part):
-    """A base rate and a peak that comes again and again."""
-
-    base: Rate
-    peak: Rate
-    every: Seconds
-    length: Seconds = Field(alias="for")
-
-    @model_validator(mode="after")
-    def _fits(self) -> Burst:
-        if not 0 < self.length < self.every:
-            raise ValueError("expected `for` above 0 and below `every`")
-        return self
-
-
-class Step(Part):
-    """One stair."""
-
-    rate: Rate
-    length: Seconds = Field(alias="for")
-
-
-class RateModel(Part):
-    """A rate that is not constant: exactly one of these."""
-
-    ramp: Ramp | None = None
-    sine: Sine | None = None
-    burst: Burst | None = None
-    steps: tuple[Step, ...] | None = Field(None, min_length=1)
-    poisson: Rate | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> RateModel:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("expected exactly one of ramp, sine, burst, steps, poisson")
-        return self
-
-    @property
-    def mean(self) -> float:
-        """Messages a second in the long run."""
-        if self.ramp is not None:
-            return (self.ramp.start + self.ramp.end) / 2
-        if self.sine is not None:
-            return self.sine.mean
-        if self.burst is not None:
-            it = self.burst
-            return it.base + (it.peak - it.base) * it.length / it.every
-        if self.steps is not None:
-            whole = sum(step.length for step in self.steps)
-            return sum(step.rate * step.length for step in self.steps) / whole
-        assert self.poisson is not None
-        return self.poisson
-
-
-class HitBy(Part):
-    """A sensor is hit by a report."""
-
-    sensor: int = Field(ge=1)
-    report: str = Field(description="a report's id, or a feed's name for its first report")
-
-
-class Ransomware(Part):
-    """Ransomware runs on one endpoint."""
-
-    sensor: int = Field(ge=1)
-    files: int = Field(100, ge=1, le=100_000)
-
-
-class SpreadOver(Part):
-    """A new binary begins to spread."""
-
-    sensors: int = Field(ge=1, le=1_000_000)
-
-
-class Injection(Part):
-    """Something that happens at a moment of the phase: exactly one thing."""
-
-    at: Seconds
-    hit: HitBy | None = None
-    ransomware: Ransomware | None = None
-    spread: SpreadOver | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Injection:
-        if len(self.model_fields_set - {"at"}) != 1:
-            raise ValueError("expected exactly one of hit, ransomware, spread beside `at`")
-        return self
+    raw: str = Field("api.rawsensordata", description="of bundles", examples=["api.rawsensordata"])
+    durable: bool = Field(True, description="whether they are durable", examples=[False])
+    passive: bool = Field(
+        False, description="expect the exchanges to be there; declare nothing", examples=[True]
+    )
+    persistent: bool = Field(
+        False,
+        description="messages outlive the broker in durable queues; real servers' do not",
+        examples=[True],
+    )
 
 
 def _known_names(mix: dict[str, Any], *, drawn: bool) -> dict[str, Any]:
@@ -177,39 +75,56 @@ def _known_names(mix: dict[str, Any], *, drawn: bool) -> dict[str, Any]:
 class Phase(Part):
     """A part of the run: what is sent, how fast, for how long."""
 
-    name: str = "phase"
-    duration: Seconds | None = Field(None, description="how long; `rate: max` counts the wall's")
-    count: int | None = Field(None, ge=1, le=10**15, description="how many messages")
-    rate: Literal["max"] | RateModel | Rate | None = Field(
-        None, description="`500/s`, `max`, or a profile; without one, the sum of the mix's rates"
+    name: str = Field("phase", description="how progress and errors call it", examples=["calm"])
+    duration: Seconds | None = Field(
+        None, description="how long; `rate: max` counts the wall's", examples=["30s", "5m"]
+    )
+    count: int | None = Field(
+        None, ge=1, le=10**15, description="how many messages", examples=[5000]
+    )
+    rate: Literal["max"] | RateProfile | Rate | None = Field(
+        None,
+        description="`500/s`, `max`, or a profile; without one, the sum of the mix's rates",
+        examples=["500/s", "max", {"ramp": {"from": "100/s", "to": "2000/s"}}],
     )
     source: Literal["world", "strategies"] = Field(
         "world",
         description="what the simulated endpoints do, or what Hypothesis' strategies draw: corner "
         "cases, bundles (`bundle` in the mix), odd messages (`odd`, or a kind such as "
         "`odd.empty-docs`) and broken ones (`malformed`, or a kind such as `malformed.zip-bomb`)",
+        examples=["strategies"],
     )
     mix: dict[str, Annotated[float, Field(ge=0)] | Rate] = Field(
         default_factory=lambda: {"*": 1.0},
         description="names or patterns with their weights, or all with rates such as `5/s`; a "
         "pattern's weight is shared out as real servers do, of `strategies` evenly",
+        examples=[{"ingress.event.*": 95, "watchlist.*": 5}, {"watchlist.*": "5/s"}],
     )
     corpus: int = Field(
         200,
         ge=1,
         le=10_000,
         description="of `strategies`: how many messages are drawn ahead, to be sent in turn",
+        examples=[500],
     )
     clock: Rate | None = Field(
-        None, description="at `max`: messages a second by which the clock inside messages moves"
+        None,
+        description="at `max`: messages a second by which the clock inside messages moves",
+        examples=["500/s"],
     )
-    cover: bool = Field(False, description="begin with one message of each name in the mix")
-    inject: tuple[Injection, ...] = ()
+    cover: bool = Field(
+        False, description="begin with one message of each name in the mix", examples=[True]
+    )
+    inject: tuple[Injection, ...] = Field(
+        (),
+        description="what happens at moments of the phase",
+        examples=[[{"at": "2s", "hit": {"sensor": 7, "report": "tor"}}]],
+    )
 
     @property
     def usual(self) -> float:
         """Messages a second by the clock inside messages, in the long run."""
-        if isinstance(self.rate, RateModel):
+        if isinstance(self.rate, RateProfile):
             return self.rate.mean
         if self.rate == rates.MAX:
             return self.clock or rates.NOMINAL
@@ -264,8 +179,10 @@ class Phase(Part):
 class ThresholdModel(Part):
     """A threshold, and whether the run ends where it does not hold."""
 
-    that: str
-    ends: bool = False
+    that: str = Field(description="what must hold", examples=["lag_p99 < 2s"])
+    ends: bool = Field(
+        False, description="whether the run ends where it does not hold", examples=[True]
+    )
 
 
 def _judged(value: Any) -> Threshold:
@@ -285,15 +202,38 @@ Judged = Annotated[Threshold, BeforeValidator(parsed(_judged)), WithJsonSchema(
 class Scenario(Part):
     """A whole scenario."""
 
-    server: Server = Server()
-    bus: BusModel = BusModel()
-    estate: EstateSize = EstateSize()
-    seed: int = Field(1, ge=-(2**63), lt=2**63)
-    phases: tuple[Phase, ...] = Field(min_length=1)
+    server: Server = Field(
+        Server(),
+        description="the server that is simulated",
+        examples=[{"version": "6.x", "raw": "both"}],
+    )
+    bus: BusModel = Field(
+        BusModel(),
+        description="the exchanges on the broker",
+        examples=[{"events": "api.events", "raw": "api.rawsensordata"}],
+    )
+    estate: EstateSize = Field(
+        EstateSize(),
+        description="the endpoints and what is on them",
+        examples=[{"sensors": 500, "groups": 10}],
+    )
+    seed: int = Field(
+        1,
+        ge=-(2**63),
+        lt=2**63,
+        description="the same one gives the same messages, byte for byte",
+        examples=[7],
+    )
+    phases: tuple[Phase, ...] = Field(
+        min_length=1,
+        description="what is sent, one phase after another",
+        examples=[[{"duration": "30s", "rate": "500/s", "mix": {"*": 1}}]],
+    )
     thresholds: tuple[Judged, ...] = Field(
         (),
         description="what must hold: `depth < 10000`, `lag_p99 < 2s`; or with `ends: true`, "
         "`that` must hold or the run ends",
+        examples=[["depth < 10000", {"that": "lag_p99 < 2s", "ends": True}]],
     )
 
     def at_rate(self, rate: str | float) -> Scenario:

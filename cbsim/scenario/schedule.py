@@ -8,7 +8,8 @@ from itertools import islice
 from random import Random
 
 from cbsim.scenario import rate as rates
-from cbsim.scenario.model import Phase, RateModel, Scenario
+from cbsim.scenario.model import Phase, Scenario
+from cbsim.scenario.rate_profile import RateProfile
 from cbsim.scenario.shard import Shard
 
 __all__ = ["Schedule", "batches", "end", "schedules"]
@@ -48,7 +49,7 @@ def end(phase: Phase) -> float | None:
 
 def _most(phase: Phase, shards: int) -> int:
     """How many of a shard's moments are worked out at a time."""
-    if shards == 1 or not isinstance(phase.rate, RateModel):
+    if shards == 1 or not isinstance(phase.rate, RateProfile):
         return _BATCH
     # A second of what changes: where it is slow, so many would take long.
     return max(1, min(_BATCH, int(phase.usual / shards)))
@@ -72,7 +73,7 @@ def _profile(phase: Phase) -> rates.Profile:
     rate = phase.rate
     if rate == rates.MAX:
         return rates.constant(phase.usual)
-    if not isinstance(rate, RateModel):
+    if not isinstance(rate, RateProfile):
         assert isinstance(rate, float | int)
         return rates.constant(rate)
     if rate.poisson is not None:

@@ -11,6 +11,9 @@ __all__ = ["schema"]
 
 def schema() -> str:
     """The JSON Schema (2020-12) of a scenario file, as text."""
-    described = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    described = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://cbsim.invalid/schemas/scenario.schema.json",
+    }
     described |= Scenario.model_json_schema(by_alias=True)
     return json.dumps(described, indent=2) + "\n"

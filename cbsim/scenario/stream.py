@@ -210,11 +210,14 @@ def _up_to(batches: Iterator[Batch], left: list[int | None]) -> Iterator[Batch]:
 def _check(scenario: Scenario, estate: Estate) -> None:
     for phase in scenario.phases:
         for injection in phase.inject:
-            if injection.hit is not None:
-                estate.sensor(injection.hit.sensor)
-                estate.report(injection.hit.report)
-            if injection.ransomware is not None:
-                estate.sensor(injection.ransomware.sensor)
+            try:
+                if injection.hit is not None:
+                    estate.sensor(injection.hit.sensor)
+                    estate.report(injection.hit.report)
+                if injection.ransomware is not None:
+                    estate.sensor(injection.ransomware.sensor)
+            except ScenarioError as error:
+                raise ScenarioError(f"{injection.where}{error}") from None
 
 
 def _inject(world: World, injection: Injection, moment: int) -> None:

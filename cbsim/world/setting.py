@@ -68,22 +68,44 @@ class Latency(Part):
 class Server(Part):
     """The server that is simulated."""
 
-    version: Version = ServerVersion.V5_2
-    dialect: Dialect = Dialect.OBSERVED
-    name: str = "cbserver.example.com"
+    version: Version = Field(
+        ServerVersion.V5_2,
+        description="decides routing keys, fields and their shapes",
+        examples=["5.2"],
+    )
+    dialect: Dialect = Field(
+        Dialect.OBSERVED,
+        description="`documented`: the specification's tables to the letter; `observed`: what real "
+        "servers write",
+        examples=["observed"],
+    )
+    name: str = Field(
+        "cbserver.example.com",
+        description="the server's name in messages and links",
+        examples=["cbserver.example.com"],
+    )
     broadcast: Annotated[str, AfterValidator(parsed(_broadcast))] = Field(
-        "*", description="DatastoreBroadcastEventTypes: `*`, or a list such as `process,netconn`"
+        "*",
+        description="DatastoreBroadcastEventTypes: `*`, or a list such as `process,netconn`",
+        examples=["process,netconn"],
     )
     raw: Raw = Field(
-        "single", description="raw events one by one, as bundles of a sensor's upload, or both"
+        "single",
+        description="raw events one by one, as bundles of a sensor's upload, or both",
+        examples=["both"],
     )
-    bundle: int = Field(200, ge=1, le=100_000, description="raw events in a bundle")
-    zipped: bool = Field(True, description="whether bundles are zipped or bare")
-    latency: Latency = Latency()
+    bundle: int = Field(200, ge=1, le=100_000, description="raw events in a bundle", examples=[200])
+    zipped: bool = Field(True, description="whether bundles are zipped or bare", examples=[False])
+    latency: Latency = Field(
+        Latency(),
+        description="how soon the server says what happened",
+        examples=[{"watchlist": "2s", "query": "3s"}],
+    )
     watchlist_ids: bool = Field(
         False,
         description="whether the keys of watchlist hits carry the watchlist's id, as those of feeds"
         " do; no server was seen to do so",
+        examples=[True],
     )
 
     @model_validator(mode="after")
@@ -103,9 +125,9 @@ class Server(Part):
 class OsMix(Part):
     """Relative weights."""
 
-    windows: float = Field(8, ge=0)
-    linux: float = Field(1, ge=0)
-    osx: float = Field(1, ge=0)
+    windows: float = Field(8, ge=0, description="weight of Windows", examples=[8])
+    linux: float = Field(1, ge=0, description="weight of Linux", examples=[1])
+    osx: float = Field(1, ge=0, description="weight of macOS", examples=[1])
 
     @model_validator(mode="after")
     def _some(self) -> OsMix:
@@ -117,10 +139,22 @@ class OsMix(Part):
 class EstateSize(Part):
     """The endpoints and what is on them."""
 
-    sensors: int = Field(50, ge=1, le=1_000_000)
-    binaries: int = Field(1000, ge=1, le=9_000_000)
-    groups: int = Field(4, ge=1, le=1000)
-    os: OsMix = OsMix()
+    sensors: int = Field(
+        50, ge=1, le=1_000_000, description="endpoints, with ids from 1 on", examples=[500]
+    )
+    binaries: int = Field(
+        1000, ge=1, le=9_000_000, description="different libraries on them", examples=[5000]
+    )
+    groups: int = Field(4, ge=1, le=1000, description="sensor groups", examples=[10])
+    os: OsMix = Field(
+        OsMix(),
+        description="shares of operating systems",
+        examples=[{"windows": 8, "linux": 1, "osx": 1}],
+    )
     spread: float = Field(
-        1.1, ge=1, le=1_000_000, description="endpoints a new binary comes to, on average"
+        1.1,
+        ge=1,
+        le=1_000_000,
+        description="endpoints a new binary comes to, on average",
+        examples=[1.5],
     )
