@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from cbsim.checks.comparison import Comparison, Counts, Difference, compare
+from cbsim.checks.comparison import compare
 from cbsim.checks.ledger import Ledger
 from cbsim.checks.ledger_sink import LedgerSink
+from cbsim.checks.outcome import Comparison, Counts, Difference
 from cbsim.checks.record import Record, files, records
 from cbsim.checks.rules import RULES, Rule, broken
 from cbsim.checks.validator import InvalidMessage, Problem, Validator, iter_errors, validate

@@ -105,6 +105,10 @@ class Forwarded(Layout):
                 continue
             yield Expected(visible.name, self._key(visible), visible.ticks, int(visible.raw))
 
+    def compared(self, name: str) -> Sequence[str]:
+        """The type of a line, its process or else its binary, its time, and what else agrees."""
+        return ["name", *self._fields_of(name), "timestamp"]
+
     def seen(self, record: Record) -> Iterator[Visible]:
         """What can be seen of the line, for each of its documents."""
         line = _line(record)

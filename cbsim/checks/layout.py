@@ -102,6 +102,13 @@ class Layout(ABC):
         """For a name, the identities that messages have and no item: they prove nothing."""
         return {}
 
+    def compared(self, name: str) -> Sequence[str]:
+        """Which identities of things of a name are compared, `name` and `timestamp` among them;
+        none where all that they hold is.
+        """
+        del name
+        return ()
+
     @abstractmethod
     def seen(self, record: Record) -> Iterator[Visible]:
         """What can be seen of each item of a record."""

@@ -121,6 +121,11 @@ class Mapped(Layout):
             key = self._key(other) if self._named and visible.also else UNKNOWN
             yield Expected(visible.name, key, self._ticks(other), self._kind(visible.name))
 
+    def compared(self, name: str) -> Sequence[str]:
+        """What is mapped, and what any item of that name has."""
+        absent = self._absent.get(name if self._named else "", frozenset())
+        return [place for place in self._places if place not in (*absent, "received")]
+
     def seen(self, record: Record) -> Iterator[Visible]:
         """What can be seen of the item."""
         fields = _object(record)

@@ -71,6 +71,18 @@ class Matching:
         found: Places = np.flatnonzero(self.match < 0)
         return found
 
+    @property
+    def doubled(self) -> Places:
+        """Items of messages that came already."""
+        strays = self.strays
+        return strays[self.like[strays] >= 0]
+
+    @property
+    def odd(self) -> Places:
+        """Items that are like no message."""
+        strays = self.strays
+        return strays[self.like[strays] < 0]
+
     def counts(self, places: Places) -> Iterator[tuple[str, int]]:
         """How many of some entries there are of each name."""
         numbers = np.bincount(self.entries.names[places], minlength=len(self.entries.known))

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import orjson
 from rich.table import Table
 
-from cbsim.checks.comparison import Comparison, Counts, Difference
 from cbsim.checks.jump import Jump
+from cbsim.checks.outcome import Comparison, Counts, Difference
 from cbsim.printable import printable, printable_json
 from cbsim.report.annotation import annotation
 from cbsim.report.page import Page

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cbsim.checks.comparison import Comparison, Difference
 from cbsim.checks.course import Stretch
+from cbsim.checks.outcome import Comparison, Difference
 from cbsim.errors import CbsimError
 from cbsim.report.chart import Points, line_chart
 from cbsim.report.comparison import KINDS, as_json, duration, failures, remarks
