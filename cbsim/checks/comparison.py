@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +27,7 @@ from cbsim.checks.source import Source, held
 from cbsim.checks.whole import Bodies, Contents
 from cbsim.errors import InputError
 from cbsim.wire.binding import ALL, Bindings
+from cbsim.wire.fault import EXPECTED, SPARED
 
 __all__ = ["PRESETS", "Match", "compare", "match", "outcome"]
 
@@ -110,6 +112,7 @@ def outcome(found: Match, limit: int) -> Comparison:
     result.settle(found.details)
     comparison = result.comparison
     comparison.outages = outages(found.ledger)
+    comparison.purposed = _purposed(found.ledger)
     comparison.jumps = jumps(found.ledger)
     comparison.disordered = disordered(found.ledger, matching)
     published, seconds = matching.latencies()
@@ -121,6 +124,13 @@ def outcome(found: Match, limit: int) -> Comparison:
     comparison.uncompared = {name: [*it] for name, it in found.layout.uncompared().items()}
     comparison.course = course_of(matching, published, seconds)
     return comparison
+
+
+def _purposed(ledger: Ledger) -> dict[str, int]:
+    faults = (fault for (fault,) in ledger.rows("select fault from broken", (str,)))
+    kinds = Counter(fault.removeprefix(EXPECTED).removeprefix(SPARED).partition(":")[0]
+                    for fault in faults)  # fmt: skip
+    return dict(sorted(kinds.items()))
 
 
 def _sources(output: Iterable[Record] | Sequence[Source]) -> Sequence[Source]:

@@ -86,6 +86,8 @@ class Comparison:
     """Messages that did not come, but that may have been lost with the broker (`checks.outage`)."""
     outages: tuple[Outage, ...] = ()
     """When the broker was away."""
+    purposed: dict[str, int] = field(default_factory=dict)
+    """How many messages were broken, odd or otherwise struck on purpose, by what was done."""
     jumps: tuple[Jump, ...] = ()
     """When the clock of the run was put forward or back."""
     disordered: dict[int, int] = field(default_factory=dict)

@@ -47,6 +47,7 @@ def as_json(result: Comparison) -> str:
         "uncompared": result.uncompared,
         "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
         "latency": result.latency,
+        "purposed": result.purposed,
         "jumps": [asdict(jump) for jump in result.jumps],
         "hasty": result.hasty,
         "course": [asdict(stretch) for stretch in result.course],
@@ -77,6 +78,9 @@ def failures(result: Comparison, *, strict: bool = False) -> Iterator[tuple[str,
 
 def remarks(result: Comparison) -> Iterator[str]:
     """What else there is to say of it, a sentence each."""
+    if result.purposed:
+        said = (f"{count:,} {printable(kind)}" for kind, count in result.purposed.items())
+        yield f"struck on purpose: {', '.join(said)}"
     if result.unconfirmed:
         yield f"{result.unconfirmed:,} did not come, but were never confirmed either"
     for outage in result.outages:

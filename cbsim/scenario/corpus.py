@@ -77,6 +77,10 @@ class Corpus:
     def __len__(self) -> int:
         return len(self._messages)
 
+    def at(self, number: int) -> tuple[str, Message]:
+        """One of them and its name, by any number."""
+        return self._messages[number % len(self)]
+
     def take(self, moments: list[int]) -> tuple[list[Message], list[str], range]:
         """A message for each moment (FILETIME), their names, and the places of their moments."""
         messages, taken = [], []

@@ -24,6 +24,7 @@ from cbsim.errors import ScenarioError
 from cbsim.quantity import parse_rate
 from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, FAMILIES, KINDS
+from cbsim.scenario.fault import FaultModel
 from cbsim.scenario.injection import Injection
 from cbsim.scenario.rate_profile import RateProfile
 from cbsim.scenario.threshold import Threshold, parse_threshold
@@ -235,6 +236,7 @@ class Scenario(Part):
         "`that` must hold or the run ends",
         examples=[["depth < 10000", {"that": "lag_p99 < 2s", "ends": True}]],
     )
+    faults: tuple[FaultModel, ...] = Field((), description="what goes wrong during the run")
 
     def at_rate(self, rate: str | float) -> Scenario:
         """All phases at one rate: a number a second, `500/s`, or `max`; raises ScenarioError.
@@ -260,8 +262,17 @@ class Scenario(Part):
 
     @property
     def unreached(self) -> list[str]:
-        """A sentence for each injection that comes after the end of its phase."""
-        return [
+        """A sentence for each injection that comes after the end of its phase, and each fault that
+        comes after that of the run.
+        """
+        length = sum(phase.length for phase in self.phases)
+        late = [
+            f"the fault at {fault.at or fault.start:g} s never happens, since the run ends at "
+            f"{length:g} s"
+            for fault in self.faults
+            if (fault.at or fault.start) >= length
+        ]
+        return late + [
             f"phase {phase.name!r}: the injection at {injection.at:g} s never happens, since the "
             f"phase ends at {phase.length:g} s"
             for phase in self.phases

@@ -13,6 +13,7 @@ from cbsim.errors import ScenarioError
 from cbsim.scenario import rate as rates
 from cbsim.scenario.corpus import BUNDLE, corpora_of, drawn_by
 from cbsim.scenario.export import Exporter
+from cbsim.scenario.impairment import Impairment, Inserted
 from cbsim.scenario.mix import Mix, weights
 from cbsim.scenario.model import Injection, Phase, Scenario
 from cbsim.scenario.schedule import Schedule, batches, end, schedules
@@ -75,6 +76,7 @@ class Setting:
         self.shares = [_shares(phase, scenario) for phase in scenario.phases]
         """For each phase, the weights of the names that the world makes."""
         self.corpora = corpora_of(scenario)
+        self.inserted = Inserted(scenario)
         self.published = published_by(scenario)
         _check(scenario, self.estate)
 
@@ -119,6 +121,7 @@ class Stream:
             by: corpus.dealt(shard.number, shard.of) for by, corpus in setting.corpora.items()
         }
         self._origin = filetime(start)
+        self._impairment = Impairment(scenario, setting.inserted, self._origin)
         self._estate = shard.estate(setting.estate)
         self._world = World(
             self._estate, setting.server, setting.published, self._seed, self._origin
@@ -131,15 +134,19 @@ class Stream:
     def phases(self, count: int | None = None) -> Iterator[Iterator[Batch]]:
         """The batches of each phase; who stops in the midst of one goes on with the next.
 
-        `count`: how many messages there are in all, at most.
+        `count`: how many messages there are in all, at most, but for what faults add.
         """
         left = [count]
         for number in range(len(self._scenario.phases)):
-            yield _up_to(self._phase(number), left)
+            yield self._impairment.applied(_up_to(self._phase(number), left))
         last = self._scenario.phases[-1]
         rest = [*self._exporter.rest(self._origin + int(self._began * TICKS))]
         if rest:
-            yield _up_to(iter([Batch(last, None, rest, [BUNDLE] * len(rest))]), left)
+            whole = Batch(last, None, rest, [BUNDLE] * len(rest))
+            yield self._impairment.applied(_up_to(iter([whole]), left))
+        held, names = self._impairment.rest()
+        if held:
+            yield iter([Batch(last, None, held, names)])
 
     def _phase(self, number: int) -> Iterator[Batch]:
         phase, world = self._scenario.phases[number], self._world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["EXPECTED", "Fault", "Oddity"]
+__all__ = ["EXPECTED", "SPARED", "Fault", "Oddity"]
 
 
 class Fault(StrEnum):
@@ -32,6 +32,10 @@ EXPECTED = "odd: "
 """How the label of a message begins that a consumer should put out all the same."""
 
 
+SPARED = "odd, may be left out: "
+"""How it begins of a legal one that it may have nothing to say of."""
+
+
 class Oddity(StrEnum):
     """What is odd of a legal message."""
 
@@ -47,4 +51,4 @@ class Oddity(StrEnum):
         Of no documents, and of a name that nobody knows, a consumer may have nothing to say.
         """
         told = self in (Oddity.UNKNOWN_FIELD, Oddity.NULL)
-        return f"{EXPECTED if told else 'odd, may be left out: '}{self}"
+        return f"{EXPECTED if told else SPARED}{self}"
