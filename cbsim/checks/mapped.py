@@ -231,13 +231,13 @@ def _compiled(path: str) -> jsonpath.JSONPath:
     if len(path) > _LONGEST_PATH:
         raise WireError(f"longer than {_LONGEST_PATH} characters")
     bare = _QUOTED.sub("", path)
-    if "(" in bare or "=~" in bare:
+    if "(" in bare or "/" in bare or "=~" in bare:
         raise WireError("functions, brackets and regular expressions are no part of it here")
     if len(re.findall(r"[.\[]+", bare)) > _MOST_STEPS or bare.count("..") > 1:
         raise WireError(f"expected at most {_MOST_STEPS} steps, and .. once")
     try:
         return jsonpath.compile(path)  # type: ignore[return-value]
-    except (jsonpath.JSONPathError, ValueError, RecursionError) as error:
+    except (jsonpath.JSONPathError, ValueError, ArithmeticError, RecursionError) as error:
         raise WireError(printable(str(error).partition("\n")[0])) from None
 
 

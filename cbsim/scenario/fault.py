@@ -22,16 +22,16 @@ _EXCLUSIVE = ("duplicate", "late", "skew", "insert", "broker")
 class Late(Part):
     """Messages that come later than others; by little, they only change places."""
 
-    share: Share = Field(description="of the messages")
-    by: Seconds = Field(gt=0, description="how long each is held back")
+    share: Share = Field(description="of the messages", examples=["2%"])
+    by: Seconds = Field(gt=0, description="how long each is held back", examples=["50ms"])
 
 
 class Skew(Part):
     """Sensors whose clock is wrong: exactly one of ahead, behind."""
 
-    share: Share = Field(description="of the sensors")
-    ahead: Seconds | None = None
-    behind: Seconds | None = None
+    share: Share = Field(description="of the sensors", examples=["10%"])
+    ahead: Seconds | None = Field(None, description="by how much", examples=["10min"])
+    behind: Seconds | None = Field(None, description="by how much", examples=["2h"])
 
     @model_validator(mode="after")
     def _one(self) -> Skew:
@@ -48,8 +48,10 @@ class Skew(Part):
 class BrokerFault(Part):
     """A fault of the embedded broker, by a name of `cbsim fault --help`."""
 
-    name: str
-    arguments: dict[str, str | int | float] = {}
+    name: str = Field(description="what is done", examples=["drop-connection"])
+    arguments: dict[str, str | int | float] = Field(
+        {}, description="what it takes", examples=[{"how": "mid-frame"}]
+    )
 
     @field_validator("name")
     @classmethod
@@ -75,22 +77,39 @@ class BrokerFault(Part):
 class FaultModel(Part):
     """One thing that goes wrong: exactly one of duplicate, late, skew, insert, broker."""
 
-    start: Seconds = Field(0.0, alias="from", description="on the run's clock; not with `broker`")
-    until: Seconds | None = Field(None, description="likewise; to the end when not given")
-    duplicate: Share | None = Field(None, description="of the messages: each is sent twice")
-    late: Late | None = None
-    skew: Skew | None = None
+    start: Seconds = Field(
+        0.0, alias="from", description="since when, by the run's clock; not with `broker`",
+        examples=["5s"],
+    )  # fmt: skip
+    until: Seconds | None = Field(
+        None, description="likewise; to the end when not given", examples=["25s"]
+    )
+    duplicate: Share | None = Field(
+        None, description="of the messages: each is sent twice", examples=["1%"]
+    )
+    late: Late | None = Field(
+        None, description="messages that come later", examples=[{"share": "2%", "by": "50ms"}]
+    )
+    skew: Skew | None = Field(
+        None,
+        description="sensors whose clock is wrong: times of their raw events",
+        examples=[{"share": "10%", "behind": "2h"}],
+    )
     insert: dict[str, Share] | None = Field(
         None,
         min_length=1,
         description="messages that Hypothesis' strategies draw, so many to each other: `odd`, "
-        "`malformed`, or a kind of them such as `malformed.zip-bomb`",
+        "`malformed`, or a kind of them",
+        examples=[{"odd": "1%", "malformed.zip-bomb": 0.001}],
     )
-    at: Seconds | None = Field(None, description="with `broker`: when, on the run's clock")
+    at: Seconds | None = Field(
+        None, description="with `broker`: when, by the run's clock", examples=["12s"]
+    )
     broker: BrokerFault | None = Field(
-        None, description="a fault of the embedded broker and what it takes, such as "
-        "`{drop-connection: {how: mid-frame}}`",
-    )  # fmt: skip
+        None,
+        description="a fault of the embedded broker and what it takes",
+        examples=[{"drop-connection": {"how": "mid-frame"}}, "clear"],
+    )
 
     @field_validator("broker", mode="before")
     @classmethod

@@ -236,7 +236,9 @@ class Scenario(Part):
         "`that` must hold or the run ends",
         examples=[["depth < 10000", {"that": "lag_p99 < 2s", "ends": True}]],
     )
-    faults: tuple[FaultModel, ...] = Field((), description="what goes wrong during the run")
+    faults: tuple[FaultModel, ...] = Field(
+        (), description="what goes wrong during the run", examples=[[{"duplicate": "1%"}]]
+    )
 
     def at_rate(self, rate: str | float) -> Scenario:
         """All phases at one rate: a number a second, `500/s`, or `max`; raises ScenarioError.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 __all__ = ["Topic"]
@@ -17,17 +16,39 @@ class Topic:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
-        pattern = "|".join(map(_pattern, keys))
-        self._match = lru_cache(maxsize=4096)(re.compile(f"(?:{pattern})").fullmatch)
+        self._keys = [_words(key) for key in keys]
+        self._matches = lru_cache(maxsize=4096)(self._matched)
 
     def matches(self, routing_key: str) -> bool:
         """Whether a message with that routing key is routed to the queue."""
-        return self._match(f".{routing_key}" if routing_key else "") is not None
+        return self._matches(routing_key)
+
+    def _matched(self, routing_key: str) -> bool:
+        words = _words(routing_key)
+        return any(_is_matched(key, words) for key in self._keys)
 
 
-def _pattern(key: str) -> str:
-    """Every word is matched with the dot before it, so that `#` may stand for none."""
-    if not key:
-        return ""
-    words = {"*": r"\.[^.]*", "#": r"(?:\.[^.]*)*"}
-    return "".join(words.get(word, r"\." + re.escape(word)) for word in key.split("."))
+def _words(key: str) -> list[str]:
+    return key.split(".") if key else []
+
+
+def _is_matched(key: Sequence[str], words: Sequence[str]) -> bool:
+    """Keys come from anywhere, so all ways to match are gone at once, as far as each word."""
+    places = _with_skipped(key, {0})
+    for word in words:
+        nexts = {place if key[place] == "#" else place + 1 for place in places
+                 if place < len(key) and key[place] in ("#", "*", word)}  # fmt: skip
+        places = _with_skipped(key, nexts)
+    return len(key) in places
+
+
+def _with_skipped(key: Sequence[str], places: set[int]) -> set[int]:
+    """Places in a key, and those after each `#` there, which may stand for no word."""
+    found = set(places)
+    for place in places:
+        while place < len(key) and key[place] == "#":
+            place += 1
+            if place in found:
+                break
+            found.add(place)
+    return found

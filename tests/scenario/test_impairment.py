@@ -183,7 +183,7 @@ def test_the_shipped_one_has_all_of_it() -> None:
     ("{duplicate: 101%}", "share '101%': expected one above 0 and at most 1, such as 1% or 0.01"),
     ("{duplicate: .nan}", "share 'nan': expected one"),
     ("{duplicate: 0}", "share '0': expected one above 0"),
-    ("{late: {share: 1%, by: 0s}}", "greater than 0"),
+    ("{late: {share: 1%, by: 0s}}", "late.by: expected more than 0"),
     ("{skew: {share: 1%}}", "expected exactly one of ahead, behind"),
     ("{insert: {malformed.zip-bom: 1%}}", "did you mean 'malformed.zip-bomb'?"),
     ("{insert: {feed.synchronized: 1%}}", "is no kind of broken or odd message"),
