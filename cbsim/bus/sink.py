@@ -62,6 +62,11 @@ class Relay:
         """As the sink says; None for one that confirms at once."""
         return getattr(self._sink, "confirm_times", None)
 
+    def note(self, said: str) -> None:
+        """Tell whoever keeps a record of the run, if anybody does, what was done beside it."""
+        if isinstance(self._sink, Relay):
+            self._sink.note(said)
+
     def publish(self, message: Message) -> None:
         """As one of several."""
         self.publish_many((message,))

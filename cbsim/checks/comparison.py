@@ -113,6 +113,9 @@ def outcome(found: Match, limit: int) -> Comparison:
     comparison = result.comparison
     comparison.outages = outages(found.ledger)
     comparison.purposed = _purposed(found.ledger)
+    comparison.notes = tuple(
+        found.ledger.rows("select at, said from note order by at", (float, str))
+    )
     comparison.jumps = jumps(found.ledger)
     comparison.disordered = disordered(found.ledger, matching)
     published, seconds = matching.latencies()

@@ -4,7 +4,8 @@ A row a batch: when it was published, each message's route and size as JSON, and
 themselves, compressed together. Whatever a consumer may have kept of a message is read from its
 body when it is asked for, and costs a run nothing. Confirms are rows of their own, a range each,
 and so is what was sent again, so that nothing is ever changed. When the broker was away, or the
-clock jumped, is noted, too. Every batch is committed before its messages are handed over: after a
+clock jumped, is noted, too, and what was done to the broker on purpose. Every batch is committed
+before its messages are handed over: after a
 crash the ledger knows all that can be on the bus. Several processes may write in one; a batch gets
 its sequence numbers as it is committed.
 
@@ -34,7 +35,7 @@ from cbsim.wire.message import Message
 
 __all__ = ["Batch", "Ledger", "Route"]
 
-_VERSION = 4
+_VERSION = 5
 _SCHEMA = f"""
 pragma journal_mode = wal;
 pragma synchronous = normal;
@@ -48,6 +49,7 @@ create table broken (sequence integer primary key, fault text not null);
 create table confirm (first integer not null, last integer not null, at real not null);
 {outage.SCHEMA}
 {jump.SCHEMA}
+create table note (at real not null, said text not null);
 create view message as
     select batch.first + each.key as sequence, exchange, routing_key, content_type,
         json_extract(each.value, '$[1]') as size,
@@ -308,6 +310,11 @@ class Ledger:
     def outage(self, since: float, until: float, why: str) -> None:
         """Note that the broker was away, likewise. Both are seconds since 1970."""
         self._outages.append((since, until, why))
+
+    def note(self, said: str) -> None:
+        """Note what was done beside the messages, to the broker on purpose, say."""
+        with self._writing():
+            self._database.execute("insert into note values (?, ?)", (time.time(), said))
 
     def close(self) -> None:
         """Write what is left, and close the file, which is one then and can be read anywhere.

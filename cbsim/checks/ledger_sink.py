@@ -27,19 +27,23 @@ class LedgerSink(Relay):
         """Write them down, then publish them."""
         self._ledger.record(messages)
         super().publish_many(messages)
-        self._note()
+        self._count()
+
+    def note(self, said: str) -> None:
+        """Write it down."""
+        self._ledger.note(said)
 
     def flush(self) -> None:
         """As the sink does."""
         super().flush()
-        self._note()
+        self._count()
 
     def close(self) -> None:
         """Close both."""
         super().close()
         self._ledger.close()
 
-    def _note(self) -> None:
+    def _count(self) -> None:
         if self._counted and self._sink.confirmed > self._noted:
             self._ledger.confirm(self._noted, self._sink.confirmed - 1)
             self._noted = self._sink.confirmed

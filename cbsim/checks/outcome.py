@@ -88,6 +88,8 @@ class Comparison:
     """When the broker was away."""
     purposed: dict[str, int] = field(default_factory=dict)
     """How many messages were broken, odd or otherwise struck on purpose, by what was done."""
+    notes: tuple[tuple[float, str], ...] = ()
+    """What was done to the broker on purpose, and when, in seconds since 1970."""
     jumps: tuple[Jump, ...] = ()
     """When the clock of the run was put forward or back."""
     disordered: dict[int, int] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
+from cbsim.bus.sink import NullSink
 from cbsim.cli.broker import BrokerChoice
 from cbsim.cli.changes import Changes, lasting_options
 from cbsim.cli.completion import scenarios
@@ -28,6 +29,7 @@ from cbsim.scenario.model import Scenario
 from cbsim.scenario.portion import check
 from cbsim.scenario.runner import Progress, Report, run
 from cbsim.scenario.stream import FIXED_START
+from cbsim.scenario.trouble import Trouble
 
 __all__ = ["command"]
 
@@ -92,7 +94,7 @@ def command(
             console = Console(sys.stderr, scenario, target.shown, watch)
             following = Following(console, Judge(thresholds, watch))
             if workers is None:
-                report = _alone(wanted, target, following, begin, count)
+                report = _alone(wanted, target, following, begin, count, remarks)
             else:
                 report = _shared(wanted, target, following, begin, count, workers)
             console.summary(report, ended=following.ended)
@@ -107,15 +109,21 @@ def command(
 
 
 def _alone(
-    wanted: Scenario, target: Target, following: Following, begin: datetime, count: int | None
-) -> Report:
+    wanted: Scenario, target: Target, following: Following, begin: datetime, count: int | None,
+    remarks: Remarks,
+) -> Report:  # fmt: skip
     into, console = target.open(), following.console
     if console.watch is not None:
         console.watch.published = lambda: into.confirmed
     began = time.monotonic()
     try:
         with closing(into), console:
-            return run(wanted, into, begin, count=count, on_progress=following.progress)
+            faults = None if target.broker is None else target.broker.faults
+            trouble = Trouble(into, wanted, begin, faults)
+            report = run(wanted, trouble, begin, count=count, on_progress=following.progress)
+            for sentence in trouble.missed:
+                remarks.say(sentence)
+            return report
     except CbsimError as error:
         if into.sent or not isinstance(error, InputError):
             seconds = time.monotonic() - began
@@ -161,3 +169,4 @@ def _check_workers(workers: int, scenario: Scenario, sink: str) -> None:
             "one order, and one process writes them"
         )
     check(scenario, workers)
+    Trouble(NullSink(), scenario, FIXED_START, None)

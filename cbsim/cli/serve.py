@@ -7,14 +7,14 @@ import sys
 import time
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from cbsim.bus.certificate import Certificate
 from cbsim.bus.connection import redacted
-from cbsim.bus.embedded import FAULTS, Faults
+from cbsim.bus.embedded.consumer_faults import ConsumerFaults
 from cbsim.bus.gauge import AUTO
 from cbsim.bus.provider import Broker
 from cbsim.cli.broker import BrokerChoice, broker_options, given_password
@@ -117,6 +117,7 @@ def command(
     from cbsim.scenario.endless import run_endlessly
     from cbsim.scenario.loader import load
     from cbsim.scenario.model import BusModel
+    from cbsim.scenario.trouble import Trouble
 
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key: its certificate is missing, --tls-cert")
@@ -147,7 +148,7 @@ def command(
             )
         )
         health = Health("starting", scenario, redacted(at.url))
-        faults = None if at.faults is None else _OfConsumers(at.faults)
+        faults = None if at.faults is None else ConsumerFaults(at.faults)
         with beginning():
             endpoint = hold(Endpoint(health, faults, host=host, port=health_port, token=token))
         # A blocked publisher would wait for its confirms without end.
@@ -179,7 +180,9 @@ def command(
                 publisher.flush()  # says when the broker is lost
                 time.sleep(_TICK)
             with console if sys.stderr.isatty() else nullcontext():
-                report = run_endlessly(wanted, publisher, datetime.now(UTC), on_progress=tell)
+                begin = datetime.now(UTC)
+                sink = Trouble(publisher, wanted, begin, at.faults)
+                report = run_endlessly(wanted, sink, begin, on_progress=tell)
         except CbsimError:
             said = f"{health.sent:,} sent, {health.confirmed:,} confirmed a moment ago; it failed"
             click.echo(said, err=True)
@@ -203,22 +206,6 @@ def _note(health: Health, watch: Watch) -> None:
         for name, course in watch.courses.items()
         if course.there
     }
-
-
-class _OfConsumers:
-    """Faults that leave our own publisher alone, unless they are for a connection by its name."""
-
-    _SELECTORS = frozenset({"connection", "queue", "consumer"})
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults, self.active = faults, faults.active
-
-    def apply(self, name: str, /, **parameters: Any) -> int:
-        fault = FAULTS.get(name)
-        selects = fault and "queue" in {one.name for one in fault.parameters}
-        if selects and not self._SELECTORS & parameters.keys():
-            parameters["queue"] = "*"
-        return self._faults.apply(name, **parameters)
 
 
 def _say(at: Broker, scenario: str, endpoint: str) -> None:

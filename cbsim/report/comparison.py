@@ -48,6 +48,7 @@ def as_json(result: Comparison) -> str:
         "disordered": {str(sensor): count for sensor, count in result.disordered.items()},
         "latency": result.latency,
         "purposed": result.purposed,
+        "notes": [{"at": at, "said": said} for at, said in result.notes],
         "jumps": [asdict(jump) for jump in result.jumps],
         "hasty": result.hasty,
         "course": [asdict(stretch) for stretch in result.course],
@@ -79,10 +80,12 @@ def failures(result: Comparison, *, strict: bool = False) -> Iterator[tuple[str,
 def remarks(result: Comparison) -> Iterator[str]:
     """What else there is to say of it, a sentence each."""
     if result.purposed:
-        said = (f"{count:,} {printable(kind)}" for kind, count in result.purposed.items())
-        yield f"struck on purpose: {', '.join(said)}"
+        kinds = (f"{count:,} {printable(kind)}" for kind, count in result.purposed.items())
+        yield f"struck on purpose: {', '.join(kinds)}"
     if result.unconfirmed:
         yield f"{result.unconfirmed:,} did not come, but were never confirmed either"
+    for at, said in result.notes:
+        yield f"at {moment(at)} {printable(said)}"
     for outage in result.outages:
         yield (f"the broker was away from {moment(outage.since)} to {moment(outage.until)}: "
                f"{printable(outage.why)}")  # fmt: skip

@@ -197,6 +197,7 @@ class CbServer:
         """
         from cbsim.scenario.loader import load
         from cbsim.scenario.runner import run
+        from cbsim.scenario.trouble import Trouble
 
         wanted = load(scenario)
         if rate is not None:
@@ -216,7 +217,9 @@ class CbServer:
         sink = _Run(self._publisher, self.ledger)
         names = [watch] if isinstance(watch, str | CbQueue) else [*watch]
         with self._watching(names, lambda: sink.confirmed) as queues:
-            report = run(wanted, sink, datetime.now(UTC), count=count)
+            begin = datetime.now(UTC)
+            trouble = Trouble(sink, wanted, begin, self._broker.faults)
+            report = run(wanted, trouble, begin, count=count)
         report.queues = queues
         return report
 

@@ -371,7 +371,7 @@ def test_a_ledger_is_readable_and_never_overwritten(tmp_path: Path, stream: list
     for wrong, sentence in (
         (other, "is no ledger"),
         (tmp_path / "none", "there is no ledger"),
-        (newer, "is of version 9, expected 4"),
+        (newer, "is of version 9, expected 5"),
     ):
         with pytest.raises(CbsimError, match=sentence):
             Ledger.open(wrong)

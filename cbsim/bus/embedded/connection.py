@@ -68,6 +68,8 @@ class Connection(Conversation):
         """A client has come."""
         super().connection_made(transport)
         self.server.arrive(self)
+        if self.server.away:
+            self.drop("reset")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: its queues and messages go back."""

@@ -135,6 +135,23 @@ class Faults:
         return self._on_connections("stall", select, _moment(after, after_acks), act)
 
     @_fault
+    def go_away(
+        self,
+        seconds: Annotated[float, "For how long."],
+        how: Annotated[How, "How connections end; as for drop_connection."] = "reset",
+    ) -> int:
+        """Drop every connection and let nobody in for a while; what queues hold stays."""
+
+        def act(server: Server) -> int:
+            server.away_until = server.loop.time() + seconds
+            there = [connection for connection in server.connections if connection.user]
+            for connection in there:
+                connection.drop(how)
+            return len(there)
+
+        return int(self._call(act))
+
+    @_fault
     def delay_deliveries(
         self,
         seconds: Annotated[float, "How long each delivery is held."],
@@ -288,6 +305,7 @@ class Faults:
 
         def act(server: Server) -> None:
             server.refusals = 0
+            server.away_until = 0.0
             server.tampering.clear()
             for connection in list(server.connections):
                 connection.beating = True
@@ -397,6 +415,8 @@ def _unblock(server: Server) -> None:
 
 def _described(server: Server) -> list[str]:
     lines = [" ".join(filter(None, (one.what, str(one.select)))) for one in server.tampering.rules]
+    if server.away:
+        lines.append("go_away")
     if server.refusals:
         lines.append("refuse_logins")
     if server.block_reason is not None:

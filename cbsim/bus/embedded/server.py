@@ -65,8 +65,15 @@ class Server:
         self.tampering = Tampering(self)
         self.refusals: float = 0
         """How many of the next logins a fault refuses."""
+        self.away_until = 0.0
+        """Until when a fault lets nobody in, by the loop's clock."""
         self.block_reason: str | None = None
         """Why a fault blocks publishers, when one does."""
+
+    @property
+    def away(self) -> bool:
+        """Whether a fault lets nobody in."""
+        return self.loop.time() < self.away_until
 
     @property
     def alarmed(self) -> bool:
