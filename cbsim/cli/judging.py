@@ -9,6 +9,7 @@ import click
 from cbsim.cli.group import grouped
 from cbsim.cli.verdict import Remarks
 from cbsim.errors import CbsimError, InputError
+from cbsim.load.account import Account, Origin, account_of
 from cbsim.load.judge import Judge
 from cbsim.load.timeline import Timeline
 from cbsim.report.terminal import Console
@@ -60,12 +61,15 @@ class Following:
             self.ended = True
             raise KeyboardInterrupt
 
+    def account(self, origin: Origin, report: Report) -> Account:
+        """All that is kept of a run that is over."""
+        return account_of(origin, report, self.timeline, self._judge.end(report))
+
     def end(self, report: Report, remarks: Remarks) -> None:
         """Say what became of each threshold; raises CbsimError for the first that was broken, and
         for one of which nothing was measured where something should have been.
         """
-        verdicts = self._judge.end(report)
-        for verdict in verdicts:
+        for verdict in self._judge.end(report):
             if verdict.value is not None:
                 self.console.say(str(verdict))
             elif verdict.threshold.metric.watched and self._judge.watch is not None:

@@ -6,8 +6,10 @@ import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
+import yaml
 
 from cbsim.bus.sink import NullSink
 from cbsim.cli.broker import BrokerChoice
@@ -22,6 +24,7 @@ from cbsim.cli.verdict import Remarks, strict_option
 from cbsim.cli.watching import Watching, watch_options
 from cbsim.errors import CbsimError, InputError
 from cbsim.interrupt import taken
+from cbsim.load.account import Origin
 from cbsim.load.judge import Judge
 from cbsim.report.terminal import Console
 from cbsim.scenario.loader import load
@@ -53,6 +56,13 @@ __all__ = ["command"]
 )
 @watch_options
 @judging_options
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="RUN.html",
+    help="Write a page with charts of the run, RUN.json beside it for `cbsim report`, and RUN.csv.",
+)
 @strict_option
 def command(
     scenario: str,
@@ -64,6 +74,7 @@ def command(
     workers: int | None,
     watching: Watching,
     judging: Judging,
+    page: Path | None,
     strict: bool,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
@@ -92,6 +103,7 @@ def command(
     ):
         with watching.over(target.broker, topology) as watch:
             console = Console(sys.stderr, scenario, target.shown, watch)
+            origin = _origin(scenario, wanted, target.shown, workers)
             following = Following(console, Judge(thresholds, watch))
             if workers is None:
                 report = _alone(wanted, target, following, begin, count, remarks)
@@ -101,11 +113,25 @@ def command(
             if not report.interrupted:
                 target.drain()
         console.queues()
+    if page is not None:
+        from cbsim.report.run_page import write_run
+
+        write_run(following.account(origin, report), page)
     following.end(report, remarks)
     refused(report.sent, report.confirmed)
     if late := console.late(report):
         remarks.say(late)
     remarks.end()
+
+
+def _origin(name: str, scenario: Scenario, shown: str, workers: int | None) -> Origin:
+    document = scenario.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, exclude={"thresholds"}
+    )
+    return Origin(
+        name, yaml.safe_dump(document, sort_keys=False), scenario.seed,
+        str(scenario.server.version), shown, datetime.now(UTC).replace(microsecond=0), workers,
+    )  # fmt: skip
 
 
 def _alone(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from cbsim.load.course import Course
 from cbsim.load.watch import Watch
@@ -21,7 +20,8 @@ _MOST = 4000
 _RECENT = 60
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Standing:
     """How a queue stands; None is what nobody can tell."""
 
     depth: int
@@ -104,14 +104,6 @@ class Timeline:
             queues={name: _standing(one) for name, one in courses.items() if one.there},
             left=_left(progress),
         )
-
-    def phases(self) -> Sequence[tuple[float, str]]:
-        """When each phase was first seen, and its name."""
-        seen: list[tuple[float, str]] = []
-        for moment in self.moments:
-            if not seen or seen[-1][1] != moment.phase:
-                seen.append((moment.seconds, moment.phase))
-        return seen
 
 
 def _left(progress: Progress) -> float | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil, floor, log10
+from typing import NamedTuple
 
 from cbsim.report.html import Markup, text
 
-__all__ = ["Points", "line_chart"]
+__all__ = ["Mark", "Points", "line_chart"]
 
 _WIDTH, _HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 8, 24
@@ -17,6 +18,14 @@ Points = Sequence[tuple[float, float | None]]
 """Pairs of x and y in the order of x; None where nothing was measured: the line has a gap."""
 
 
+class Mark(NamedTuple):
+    """Something that happened at a moment: a line across the chart, with its name."""
+
+    x: float
+    name: str
+    bad: bool = False
+
+
 def line_chart(
     title: str,
     series: Mapping[str, Points],
@@ -24,6 +33,7 @@ def line_chart(
     x_text: Callable[[float], str] = lambda x: f"{x:g} s",
     y_text: Callable[[float], str] = lambda y: f"{y:,.6g}",
     logarithmic: bool = False,
+    marks: Sequence[Mark] = (),
 ) -> Markup:
     """A chart of up to six lines over one axis; `logarithmic` is its y axis, for what is above 0.
 
@@ -33,8 +43,10 @@ def line_chart(
     if not points:
         return Markup("")
     plane = _Plane(points, logarithmic)
-    marks = [_y_mark(plane, y, y_text(y)) for y in plane.y_ticks()]
-    marks += [_x_mark(plane, x, x_text(x)) for x in plane.x_ticks()]
+    grid = [_y_mark(plane, y, y_text(y)) for y in plane.y_ticks()]
+    grid += [_x_mark(plane, x, x_text(x)) for x in plane.x_ticks()]
+    seen = [mark for mark in marks if plane.x_low <= mark.x <= plane.x_high]
+    events = [_event(plane, number, mark) for number, mark in enumerate(sorted(seen))]
     lines = [_line(plane, number, line) for number, line in enumerate(series.values())]
     legend = "".join(
         f'<span><i style="background:var({_colour(number)})"></i>{text(name)}</span>'
@@ -43,7 +55,8 @@ def line_chart(
     return Markup(
         f'<figure><figcaption>{text(title)}</figcaption><div class="legend">{legend}</div>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(title)}">'
-        f"{''.join(marks)}{''.join(lines)}{_notes(plane, series, x_text, y_text)}</svg></figure>"
+        f"{''.join(grid)}{''.join(events)}{''.join(lines)}"
+        f"{_notes(plane, series, x_text, y_text)}</svg></figure>"
     )
 
 
@@ -113,6 +126,17 @@ def _x_mark(plane: _Plane, value: float, said: str) -> str:
     x = plane.x(value)
     anchor = "end" if x > _WIDTH - _RIGHT - 30 else "middle"
     return f'<text x="{x}" y="{_HEIGHT - 6}" text-anchor="{anchor}">{text(said)}</text>'
+
+
+def _event(plane: _Plane, number: int, mark: Mark) -> str:
+    x, kind = plane.x(mark.x), " bad" if mark.bad else ""
+    # The names of neighbours stand one below the other.
+    y, left = _TOP + 12 + 13 * (number % 4), x < _WIDTH * 0.75
+    return (
+        f'<line class="event{kind}" x1="{x}" x2="{x}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
+        f'<text class="event{kind}" x="{x + (4 if left else -4)}" y="{y}" '
+        f'text-anchor="{"start" if left else "end"}">{text(mark.name, 40)}</text>'
+    )
 
 
 def _line(plane: _Plane, number: int, points: Points) -> str:

@@ -147,10 +147,13 @@ figcaption,.legend{position:sticky;left:0}figcaption{font-weight:600;margin:0 0 
 .legend i{display:inline-block;width:14px;height:3px;border-radius:2px;margin-right:6px;
 vertical-align:middle}
 svg text{fill:var(--soft);font:12px system-ui,sans-serif}
+svg .event{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
+svg text.event{stroke:none}svg line.bad{stroke:var(--bad)}svg text.bad{fill:var(--bad)}
 svg .grid{stroke:var(--rule);stroke-width:1}
 svg .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 svg .hit{fill:transparent}svg .hit:hover{fill:var(--soft);fill-opacity:.15}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+pre{margin:0;overflow-x:auto}
 footer{color:var(--soft);font-size:13px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:16px 4px 0}
 dd{margin:0;overflow-wrap:anywhere}
