@@ -6,7 +6,7 @@ LOWEST := .venv/lowest
 WITH_BROKER := $(BIN)/python -m cbsim.bus.provider
 WITH_RABBITMQ := $(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}"
 
-.PHONY: demo test lowest bench lint proto schemas picture lock broker clean
+.PHONY: demo test long fuzz audit lowest bench lint proto schemas picture lock broker clean
 .DELETE_ON_ERROR:
 
 demo: .venv/package
@@ -14,6 +14,19 @@ demo: .venv/package
 
 test: .venv/dev broker
 	$(WITH_RABBITMQ) $(BIN)/pytest $(PYTEST_ARGS)
+
+# What takes minutes to show: 20 kills of a broker, 200 interrupts, a soak of five minutes.
+long: .venv/dev broker
+	$(WITH_RABBITMQ) $(BIN)/pytest --long tests/bus/test_killed_broker.py tests/test_interrupt.py tests/test_soak.py
+
+# Every reader of what others wrote, for as long as you like: FUZZ_ARGS="verify map --seconds 600".
+fuzz: .venv/dev
+	$(BIN)/python -m tests.support.fuzz $(FUZZ_ARGS)
+
+# Known vulnerabilities of what cbsim installs; needs to reach PyPI's advisories.
+audit: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 # The tests with the oldest releases that pyproject.toml allows of what its users install.
 lowest: .venv/dev broker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,18 @@ def test_another_broker_has_none(broker: str) -> None:
     assert wanted.unreached == []
     with provide(broker) as at, pytest.raises(InputError, match="expected --broker embedded"):
         Trouble(NullSink(), wanted, FIXED_START, at.faults)
+
+
+@pytest.mark.parametrize("how", ["reset", "eof", "mid-frame"])
+def test_what_goes_again_after_a_lost_connection_goes_in_order(how: Any) -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        server.faults.drop_connection(how=how, after=700)
+        report = server.run("quickstart", rate="max", count=3000)
+        result = server.assert_consumed([body for _, _, body in queue])
+        again = server.ledger.rows("select first, last from again", (int, int))
+    assert report.confirmed == 3000
+    assert report.republished == sum(last - first + 1 for first, last in again) > 0
+    assert result.disordered == {}
+    twice = {sequence for first, last in again for sequence in range(first, last + 1)}
+    assert {difference.sequence for difference in result.duplicated} <= twice
