@@ -23,6 +23,7 @@ _COMMANDS = {
     "init": "Copy a scenario, to make it your own.",
     "learn": "Write a server's profile, from a recording of it.",
     "replay": "Publish recorded messages again, byte for byte.",
+    "report": "Compare two runs: better or worse, and whether it may be chance.",
     "run": "Run a scenario against a broker or into a file.",
     "scenarios": "Show the scenarios that come with cbsim.",
     "scrub": "Write a recording anew, with stand-ins for all names.",
