@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOWEST := .venv/lowest
 WITH_BROKER := $(BIN)/python -m cbsim.bus.provider
-WITH_RABBITMQ := $(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}"
+IN_PARALLEL := -n auto --dist worksteal
 
 .PHONY: demo test long fuzz audit lowest bench lint proto schemas picture lock broker clean
 .DELETE_ON_ERROR:
@@ -12,8 +12,9 @@ WITH_RABBITMQ := $(WITH_BROKER) "$${CBSIM_BROKER_URL:-local}"
 demo: .venv/package
 	@$(WITH_BROKER) auto tests/demo.sh
 
+# In random order, in a process for each core, each with a RabbitMQ of its own.
 test: .venv/dev broker
-	$(WITH_RABBITMQ) $(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 
 # What takes minutes to show: 20 kills of a broker, 200 interrupts, a soak of five minutes.
 long: .venv/dev broker
@@ -36,7 +37,7 @@ lowest: .venv/dev broker
 		--output-file $(LOWEST)/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/requirements.txt \
 		--editable '.[docker,test]' --group tests
-	HYPOTHESIS_STORAGE_DIRECTORY=$(LOWEST)/hypothesis $(WITH_RABBITMQ) $(LOWEST)/bin/pytest -m "not locked" $(PYTEST_ARGS)
+	HYPOTHESIS_STORAGE_DIRECTORY=$(LOWEST)/hypothesis $(LOWEST)/bin/pytest $(IN_PARALLEL) -m "not locked" $(PYTEST_ARGS)
 
 # What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.
 bench: .venv/dev broker

@@ -254,7 +254,9 @@ def _free_ports(count: int) -> list[int]:
     to reach it, which then is connected to itself. Raises BrokerError when there are too few.
     """
     ports = range(_PORTS_FROM, _clients_from())
-    found = [*islice(filter(_is_free, random.sample(ports, len(ports))), count)]
+    # Not the random that a test may have seeded, alike in every process.
+    drawn = random.SystemRandom().sample(ports, len(ports))
+    found = [*islice(filter(_is_free, drawn), count)]
     if len(found) < count:
         raise BrokerError(f"--broker local: no free ports from {ports.start} to {ports.stop - 1}")
     return found

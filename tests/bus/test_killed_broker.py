@@ -20,6 +20,8 @@ from tests.support.command import CBSIM, cbsim
 from tests.support.killable import Killable, killable
 from tests.support.patience import until
 
+pytestmark = pytest.mark.restarts
+
 
 @pytest.fixture(scope="module")
 def own(broker: str) -> Iterator[Killable]:

@@ -71,7 +71,9 @@ def test_permissions_are_checked(
 ) -> None:
     if "poor" not in private.ctl("list_users"):
         private.ctl("add_user", "poor", "s3cret")
-    if permissions is not None:
+    if permissions is None:
+        private.ctl("clear_permissions", "-p", "cb/bus", "poor")
+    else:
         private.ctl("set_permissions", "-p", "cb/bus", "poor", *permissions)
     url = f"amqp://poor:s3cret@127.0.0.1:{urlsplit(private.url).port}/cb%2Fbus"
     if expected is None:

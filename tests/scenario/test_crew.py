@@ -126,7 +126,8 @@ def ended(processes: list[int], patience: float = 10.0) -> bool:
 
 def counts(said: str) -> tuple[int, int]:
     """How many the summary says were sent and confirmed."""
-    words = said.strip().splitlines()[-1].replace(",", "").split()
+    summary = next(line for line in reversed(said.splitlines()) if " confirmed" in line)
+    words = summary.replace(",", "").split()
     return int(words[0]), int(words[2])
 
 

@@ -67,7 +67,8 @@ def test_a_failure_explains(pytester: pytest.Pytester, chosen: str) -> None:
             cb_server.emit("feed.synchronized")
             cb_server.assert_consumed([])
     """)
-    done = pytester.runpytest_subprocess(f"--cbsim-broker={chosen}")
+    in_order = ("-p", "no:randomly")
+    done = pytester.runpytest_subprocess(f"--cbsim-broker={chosen}", *in_order)
     done.assert_outcomes(failed=2)
     done.stdout.fnmatch_lines([
         "*expected 1 messages on binaryinfo.# within 0.1 s, got 0; missing: lost "
