@@ -22,6 +22,7 @@ from cbsim.checks.layout import (
     received_at,
 )
 from cbsim.checks.moment import NEVER, moment
+from cbsim.checks.readings import Readings, readings_of
 from cbsim.checks.record import Record
 from cbsim.checks.visible import IDENTITIES, Visible, canonical, known_name, of_message
 from cbsim.errors import InputError, WireError
@@ -52,6 +53,7 @@ class Mapped(Layout):
                              "known")  # fmt: skip
         self._places = dict(places)
         self._one_per = one_per
+        self._readings = Readings()
         self._absent: dict[str, frozenset[str]] = {}
         self._uncompared: dict[str, list[str]] = {}
         self._per = {"documents": one_per == "document", "events": one_per != "message"}
@@ -72,15 +74,19 @@ class Mapped(Layout):
         return {name: value for name, value in self.__dict__.items() if name != "_finders"}
 
     def fitted(self, records: Iterable[Record], messages: Iterable[Message]) -> Mapped:
-        """The same, which does not compare what no item of a name has: not every kind of message
-        has the same fields in a format.
+        """The same, which takes for each identity what the output has of it, and does not compare
+        what no item of a name has: not every kind of message has the same fields in a format.
         """
-        sent = _presence(((self._named and it.name) or "", it) for message in messages
-                         for it in self.shown(message))  # fmt: skip
-        come = _presence(((self._named and it.name) or "", it) for record in records
-                         for it in self.seen(record))  # fmt: skip
-        mapped = {*self.identities, *(["timestamp"] if self.timed else [])}
         fitted = Mapped(self._places, self._one_per)
+        told = [visible for message in messages for visible in self.shown(message)]
+        items = [*records]
+        fitted._readings = readings_of(
+            [visible for record in items for visible in self.seen(record)], told,
+            self.identities, named=self._named,
+        )  # fmt: skip
+        sent = _presence((self._name(it), it) for it in told)
+        come = _presence((self._name(it), it) for record in items for it in fitted.seen(record))
+        mapped = {*self.identities, *(["timestamp"] if self.timed else [])}
         fitted._absent = {name: frozenset(mapped - present) for name, present in come.items()}
         fitted._uncompared = {
             name: sorted(missing & sent[name])
@@ -133,7 +139,8 @@ class Mapped(Layout):
 
     def shown(self, message: Message) -> Iterator[Visible]:
         """What can be seen of a message, or of each of its parts."""
-        return of_message(message, **self._per)
+        for visible in of_message(message, **self._per):
+            yield self._readings.of_message(visible)
 
     def mismatches(self, pair: Pair) -> list[Mismatch]:
         """The mapped fields that differ."""
@@ -160,10 +167,16 @@ class Mapped(Layout):
 
     def _visible(self, found: Mapping[str, Any]) -> Visible:
         values = {name: canonical(name, found[name]) for name in self.identities}
-        return Visible(known_name(found.get("name")), "", values, moment(found.get("timestamp")))
+        visible = Visible(known_name(found.get("name")), "", values,
+                          moment(found.get("timestamp")))  # fmt: skip
+        return self._readings.of_item(visible)
+
+    def _name(self, visible: Visible) -> str:
+        """What is compared of its name."""
+        return visible.name if self._named else ""
 
     def _key(self, visible: Visible) -> int:
-        name = visible.name if self._named else ""
+        name = self._name(visible)
         absent = self._absent.get(name, frozenset())
         fields = [it for it in self.identities if it not in absent]
         visible = visible._replace(ticks=self._ticks(visible))
@@ -173,7 +186,7 @@ class Mapped(Layout):
         return identity_key(visible, name, fields)
 
     def _ticks(self, visible: Visible) -> int:
-        absent = self._absent.get(visible.name if self._named else "", frozenset())
+        absent = self._absent.get(self._name(visible), frozenset())
         return visible.ticks if self.timed and "timestamp" not in absent else NEVER
 
     def _kind(self, name: str) -> int:

@@ -22,17 +22,19 @@ __all__ = ["IDENTITIES", "Visible", "canonical", "event_name", "known_name", "of
 
 IDENTITIES = {
     "guid": "the process: `process_id`, or `unique_id` or `id` without its segment; of a raw event "
-            "the key of the header's process, of a processblock that of the blocked one; where "
-            "nothing says its pid, create time or sensor, the decimal `process_guid`",
+            "the key of the header's process, of a processblock that of the blocked one (or the "
+            "header's, if those are what the output has); where nothing says its pid, create time "
+            "or sensor, or the output has these, the decimal `process_guid`",
     "md5": "`md5`, else `process_md5`; of a raw event the binary that it is about, else the "
-           "process's",
+           "process's (or always that, if the output has it)",
     "timestamp": "`event_timestamp`, else `created_time`; of a raw event the header's",
     "report_id": "`report_id`",
     "sensor": "`sensor_id`; of a raw event `env.endpoint.SensorId`, of a bundle the header "
               "`sensorId`",
     "host": "`hostname`; of a raw event `env.endpoint.SensorHostName`, or the header "
             "`sensorHostName`",
-    "pid": "`process_pid`; of a raw event the header's",
+    "pid": "`process_pid`; of a raw event the header's, of a processblock the blocked one's or the "
+           "header's",
     "watchlist_id": "`watchlist_id`",
     "feed_id": "`feed_id`",
     "alert": "an alert's `unique_id`",
@@ -55,6 +57,8 @@ class Visible(NamedTuple):
     """Of a document, its own time: when a binary was seen, not which message it is."""
     carried: str = ""
     """What a raw event carries, by the proto's field."""
+    others: Mapping[str, tuple[str, ...]] = {}
+    """For an identity, what else of it a consumer may take for the same, at its place each."""
 
     @property
     def raw(self) -> bool:
@@ -95,13 +99,13 @@ def canonical(identity: str, value: object) -> str:
     if isinstance(value, list):
         return canonical(identity, value[0]) if value else ""
     text = value if isinstance(value, str) else str(value)
+    if text == "0" and identity in ("sensor", "guid", "pid"):
+        # Where the server does not say.
+        return ""
     if identity == "guid":
         return text[:36].lower()
     if identity == "md5":
         return text.upper()
-    if identity == "sensor" and text == "0":
-        # Where the server does not say.
-        return ""
     return text[:-2] if text.endswith(".0") and text[:-2].isdigit() else text
 
 
@@ -187,23 +191,22 @@ def _of_event(body: bytes, sent_as: str, headers: Mapping[str, int | str]) -> Vi
     kind = next((field.name for field, _ in event.ListFields() if field.name not in _COMMON), "")
     name = event_name(event, kind) or sent_as or RAW_EXCHANGE
     sensor = endpoint.SensorId or int(headers.get("sensorId", 0))
-    pid, created, process = header.process_pid, header.process_create_time, header.process_guid
+    told = (header.HasField("process_pid") and header.HasField("process_create_time")
+            and (endpoint.HasField("SensorId") or "sensorId" in headers))  # fmt: skip
+    decimal = str(header.process_guid or "")
+    guid = _key(sensor, header.process_pid, header.process_create_time) if told else decimal
+    pid, digest = str(header.process_pid or ""), header.process_md5.hex().upper()
+    others = {"guid": (guid, decimal), "pid": (pid,), "md5": (digest,)}
     if kind == "blocked":
         blocked = event.blocked
-        told = blocked.HasField("blockedPid")
-        pid, created, process = blocked.blockedPid, blocked.blockedProcCreateTime, 0
-    else:
-        told = (header.HasField("process_pid") and header.HasField("process_create_time")
-                and (endpoint.HasField("SensorId") or "sensorId" in headers))  # fmt: skip
-    values = {"sensor": str(sensor or ""), "pid": str(pid or "")}
-    if told:
-        values["guid"] = _key(sensor, pid, created)
-    elif process:
-        values["guid"] = str(process)
-    values["host"] = endpoint.SensorHostName or str(headers.get("sensorHostName", ""))
-    values["md5"] = _digest_of(event, kind)
+        pid = str(blocked.blockedPid or "")
+        guid = (_key(sensor, blocked.blockedPid, blocked.blockedProcCreateTime)
+                if blocked.HasField("blockedPid") else "")  # fmt: skip
+    host = endpoint.SensorHostName or str(headers.get("sensorHostName", ""))
+    values = {"sensor": str(sensor or ""), "pid": pid, "guid": guid, "host": host,
+              "md5": _digest_of(event, kind, digest)}  # fmt: skip
     also = sent_as if sent_as != name else ""
-    return Visible(name, also, values, header.timestamp or NEVER, carried=kind)
+    return Visible(name, also, values, header.timestamp or NEVER, carried=kind, others=others)
 
 
 _COMMON = ("header", "strings", "env")
@@ -211,12 +214,12 @@ _DIGESTS = {"process": "md5hash", "childproc": "md5hash", "modload": "md5hash",
             "blocked": "blockedmd5Hash"}  # fmt: skip
 
 
-def _digest_of(event: CbEventMsg, kind: str) -> str:
+def _digest_of(event: CbEventMsg, kind: str, process: str) -> str:
     if kind == "module":
         return event.module.md5.decode("ascii", "replace").upper()
     field = _DIGESTS.get(kind)
     own: bytes = getattr(getattr(event, kind), field) if field else b""
-    return (own or event.header.process_md5).hex().upper()
+    return own.hex().upper() or process
 
 
 _NAMES = {kind: event.name for event in RAW_EVENTS.values() if event.created is None

@@ -264,6 +264,39 @@ def _timeless(message: Message) -> list[Row]:
             for fields, key in _own(message)]  # fmt: skip
 
 
+def _of_headers(message: Message) -> list[Row]:
+    """Of each event what its header says, whatever it is about, under the end of its name."""
+    rows = []
+    for fields, key in _own(message):
+        header = fields.get("header", {})
+        rows.append({
+            "k": _name(fields, key).removeprefix("ingress.event."), "t": _ticks(fields),
+            "guid": header.get("process_guid", "") if header else _guid(fields, key),
+            "md5": _hex(header.get("process_md5", "")) if header else _md5(fields),
+            "pid": header.get("process_pid", fields.get("process_pid", "")),
+            "host": _host(fields).lower(),
+        })  # fmt: skip
+    return rows
+
+
+def _host(fields: Fields) -> str:
+    if "header" in fields:
+        return str(fields["env"]["endpoint"].get("SensorHostName", ""))
+    return str(next((fields[name] for name in ("hostname", "computer_name") if name in fields),
+                    _first(fields, "hostname")))  # fmt: skip
+
+
+def _of_keys(message: Message) -> list[Row]:
+    """The key of the header's process, of a processblock too."""
+    rows = []
+    for fields, key in _own(message):
+        about = {name: value for name, value in fields.items() if name != "blocked"}
+        rows.append({"name": _name(fields, key), "at": int(_cut(_ticks(fields), 6) * 1_000_000),
+                     "id": _guid(about, key) or _first(fields, "unique_id")[:36],
+                     "sensor": _sensor(fields)})  # fmt: skip
+    return rows
+
+
 def _lines(rows: list[Row]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
@@ -324,6 +357,12 @@ FORMATS = {
     "elastic": Format(_elastic, _array, {"places": {
         "name": "event.action", "timestamp": "@timestamp", "guid": "$.process.entity_id",
         "sensor": "$.host.id"}}, (("@timestamp",), ("host", "id")), ".json"),
+    "headers of events": Format(_of_headers, _lines, {"places": {
+        "name": "k", "timestamp": "t", "guid": "guid", "md5": "md5", "pid": "pid",
+        "host": "host"}}, (("k",), ("t",), ("pid",), ("host",))),
+    "processes of events": Format(_of_keys, _lines, {"places": {
+        "name": "name", "timestamp": "at", "guid": "id", "sensor": "sensor"}},
+        (("name",), ("at",), ("sensor",))),
     "timeless": Format(_timeless, _lines, {"places": {
         "name": "name", "guid": "guid", "sensor": "sensor"},
         "bound": ["ingress.#", "api.rawsensordata"]}, (("guid",), ("sensor",)),
