@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,11 +12,13 @@ from cbsim.bus.embedded.table import Field
 if TYPE_CHECKING:
     from cbsim.bus.embedded.queue import Queue
 
-__all__ = ["Binding", "Exchange", "Headers", "exchange_of"]
+__all__ = ["Binding", "Exchange", "Headers", "exchange_of", "size_of_key"]
 
 Headers = Callable[[], Mapping[str, Field]]
 """The headers of the message at hand, decoded when an exchange asks for them."""
 _NONE: Mapping[str, Field] = MappingProxyType({})
+_FREE, _WORD, _BEHIND = 8, 400, 2048
+"""Words of a key that are free, and the bytes that one more counts for, or one behind a `#`."""
 
 
 class Binding(NamedTuple):
@@ -26,7 +28,7 @@ class Binding(NamedTuple):
     key: str
     arguments: Mapping[str, Field]
     size: int = 0
-    """Of its declaration, in bytes."""
+    """What it takes, in bytes (see `size_of_key`)."""
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -153,9 +155,11 @@ def _matches(wanted: Mapping[str, Field], given: Mapping[str, Field]) -> bool:
 class _Node:
     """A word of the patterns: what may follow it, and the bindings that end here."""
 
-    __slots__ = ("bindings", "following")
+    __slots__ = ("any_number", "bindings", "following")
 
-    def __init__(self) -> None:
+    def __init__(self, *, any_number: bool = False) -> None:
+        self.any_number = any_number
+        """Whether it is that of a `#`."""
         self.following: dict[str, _Node] = {}
         self.bindings: dict[tuple[object, ...], Binding] = {}
 
@@ -171,14 +175,16 @@ class _Topic(Exchange):
 
     def match(self, key: str, headers: Headers) -> Iterable[Queue | Exchange]:
         del headers
-        found: list[Queue | Exchange] = []
-        _walk(self._patterns, _words(key), 0, found, set())
-        return found
+        # All ways to match a word are gone at once: no key takes more steps than words and nodes.
+        nodes = _with_skipped([self._patterns])
+        for word in _words(key):
+            nodes = _with_skipped(further for node in nodes for further in _beyond(node, word))
+        return [binding.destination for node in nodes for binding in node.bindings.values()]
 
     def _added(self, binding: Binding) -> None:
         node = self._patterns
         for word in _words(binding.key):
-            node = node.following.setdefault(word, _Node())
+            node = node.following.setdefault(word, _Node(any_number=word == "#"))
         node.bindings[binding.identity] = binding
 
     def _removed(self, binding: Binding) -> None:
@@ -193,31 +199,39 @@ class _Topic(Exchange):
             del path[-1][1].following[word]
 
 
+def size_of_key(key: str) -> int:
+    """What a binding key takes beside its declaration, in bytes.
+
+    Words that every key may have are free, more of them take memory; and those behind a `#` take
+    everybody's time with each message, since they may begin at any word of it.
+    """
+    words = _words(key)
+    behind = len(words) - words.index("#") - 1 if "#" in words else 0
+    return _WORD * max(0, len(words) - _FREE) + _BEHIND * behind
+
+
 def _words(key: str) -> list[str]:
     return key.split(".") if key else []
 
 
-def _walk(
-    node: _Node,
-    words: list[str],
-    at: int,
-    found: list[Queue | Exchange],
-    seen: set[tuple[int, int]],
-) -> None:
-    if (id(node), at) in seen:
-        return
-    seen.add((id(node), at))
-    following = node.following
-    if any_number := following.get("#"):
-        for further in range(at, len(words) + 1):
-            _walk(any_number, words, further, found, seen)
-    if at == len(words):
-        found.extend(one.destination for one in node.bindings.values())
-        return
-    if one_word := following.get("*"):
-        _walk(one_word, words, at + 1, found, seen)
-    if same := following.get(words[at]):
-        _walk(same, words, at + 1, found, seen)
+def _beyond(node: _Node, word: str) -> Iterator[_Node]:
+    """Where one word more leads from a node."""
+    if node.any_number:
+        yield node
+    for taken in ("*", word):
+        if (further := node.following.get(taken)) is not None:
+            yield further
+
+
+def _with_skipped(nodes: Iterable[_Node]) -> list[_Node]:
+    """Nodes, once each, and those behind each `#` there, which may stand for no word."""
+    found: dict[int, _Node] = {}
+    for node in nodes:
+        at: _Node | None = node
+        while at is not None and id(at) not in found:
+            found[id(at)] = at
+            at = at.following.get("#")
+    return [*found.values()]
 
 
 _KINDS: Mapping[str, type[Exchange]] = {

@@ -28,7 +28,8 @@ class Quota:
     bindings: int = 20_000
     consumers: int = 2_000
     declared: int = 4 << 20
-    """Bytes of the declarations of queues, exchanges and bindings, their arguments among them."""
+    """Bytes of the declarations of queues, exchanges and bindings, their arguments among them; a
+    word of a binding key beyond the eighth counts for 400, one behind a `#` for 2,048."""
     logins: int = 20
     """Logins a second that are looked at, once so many were wrong."""
 

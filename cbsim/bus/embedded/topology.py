@@ -9,7 +9,7 @@ from pamqp import base, commands
 
 from cbsim.bus.embedded.declaration import check_exchange, check_queue, same_exchange, same_queue
 from cbsim.bus.embedded.error import access_refused, precondition_failed
-from cbsim.bus.embedded.exchange import Binding, Exchange, exchange_of
+from cbsim.bus.embedded.exchange import Binding, Exchange, exchange_of, size_of_key
 from cbsim.bus.embedded.frame import arguments_of
 from cbsim.bus.embedded.names import unique
 from cbsim.bus.embedded.queue import Queue
@@ -167,7 +167,8 @@ def _bind(
 ) -> None:
     exchange = _exchange(channel, source)
     arguments = arguments_of(asked, payload)
-    binding = Binding(destination, asked.routing_key, arguments, len(payload))
+    size = len(payload) + size_of_key(asked.routing_key)
+    binding = Binding(destination, asked.routing_key, arguments, size)
     channel.vhost.bind(exchange, binding)
 
 

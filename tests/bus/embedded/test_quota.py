@@ -17,6 +17,7 @@ from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
 from cbsim.bus.connection import connect
 from cbsim.bus.embedded import EmbeddedBroker
+from cbsim.bus.embedded.exchange import Binding, exchange_of, size_of_key
 from cbsim.bus.embedded.quota import Quota
 from tests.support.patience import until
 from tests.support.raw import HEADER, Raw, content
@@ -181,6 +182,34 @@ def test_so_much_is_kept_of_what_is_declared(broker: EmbeddedBroker) -> None:
         channel = connection.channel()
         channel.queue_delete("q3")
         channel.queue_declare("q", arguments=large)
+
+
+@pytest.mark.parametrize(("word", "fitting"), [("a", 1), ("*", 1), ("#", 0)])
+def test_so_many_words_of_binding_keys(broker: EmbeddedBroker, word: str, fitting: int) -> None:
+    with connect(broker.url) as connection:
+        channel = connection.channel()
+        queue = channel.queue_declare("q").method.queue
+        ordinary = ["#", "a.#", "#.hit.process", "*.*.*.*.*.*.*.*"]
+        for key in ordinary:
+            channel.queue_bind(queue, "amq.topic", key)
+        for number in range(fitting):
+            channel.queue_bind(queue, "amq.topic", f"{number}.{word}" + ".a" * 28)
+        with refused("the declarations of vhost '/' take more than 20000 bytes"):
+            channel.queue_bind(queue, "amq.topic", f"{fitting}.{word}" + ".a" * 28)
+        channel = connection.channel()
+        for key in ordinary:
+            channel.queue_unbind(queue, "amq.topic", key)
+
+
+def test_a_message_of_many_words_among_them() -> None:
+    """A walk that tried each way by itself would take for ever."""
+    topic = exchange_of("topic")("t")
+    for number in range(128):
+        key = "#." * 20 + ".#.".join(f"{number:07b}")
+        topic.bind(Binding(exchange_of("fanout")(f"e{number}"), key, {}))
+    found = topic.match(".".join("1" * 126), dict)
+    assert {destination.name for destination in found} == {"e127"}
+    assert size_of_key("#." * 20 + "1") > 20 * 2048
 
 
 def test_bodies_that_are_never_finished(broker: EmbeddedBroker) -> None:
