@@ -25,7 +25,7 @@ from cbsim.strategies.value import Draw
 from cbsim.wire.address import swap_port
 from cbsim.wire.sensor_events_pb2 import CbEventMsg, CbStringMsg
 
-__all__ = ["event", "event_names", "plans", "raw_event"]
+__all__ = ["ended", "event", "event_names", "plans", "raw_event"]
 
 _PREFIX = "ingress.event."
 
@@ -90,6 +90,8 @@ def event(cast: Cast, name: str, *, env: bool = True, sparse: bool | None = Fals
     bare = draw(_SELDOM) if sparse is None else sparse
     made = CbEventMsg()
     _fill(made, plan.slots, cast, draw(plan.swells), bare)
+    if ended(made) and made.header.HasField("process_guid"):
+        made.header.process_guid = 0
     if made.header.HasField("filepath_string_guid"):
         string = made.strings.add()
         string.guid = made.header.filepath_string_guid
@@ -100,8 +102,13 @@ def event(cast: Cast, name: str, *, env: bool = True, sparse: bool | None = Fals
     return made
 
 
+def ended(made: CbEventMsg) -> bool:
+    """Whether it tells that a child ended: then the header names no guid."""
+    return made.childproc.HasField("created") and not made.childproc.created
+
+
 def _drawn_plan(draw: Draw, ways: tuple[_Plan, ...]) -> _Plan:
-    usual = [plan for plan in ways if not plan.unconfirmed]
+    usual = [plan for plan in ways if not plan.seldom]
     if len(usual) < len(ways):
         seldom: bool = draw(_SELDOM)
         return ways[-1] if seldom else usual[0]
@@ -127,8 +134,8 @@ class _Slot:
 class _Plan:
     slots: tuple[_Slot, ...]
     swells: SearchStrategy[str | None]
-    unconfirmed: bool
-    """Whether nobody knows that servers send it."""
+    seldom: bool
+    """Whether servers send it now and then, or nobody knows whether they do."""
 
 
 def _fill(
@@ -160,7 +167,7 @@ _FILE_HEADER = value.least(st.binary(max_size=24), b"")
 _DIGESTS = {
     size: value.least(st.binary(min_size=size, max_size=size), bytes(size)) for size in (16, 32)
 }
-_SHORT = value.choice((16, 16, 16, 16, 12, 8, 5, 4, 1, 0))
+_SHORT = value.choice((*[16] * 16, *range(15, -1, -1)))
 _PORT = value.number(0, 65535)
 _UID = value.choice(("S-1-5-18", "S-1-5-21-1-2-3-1001", "0", "501", ""))
 _SIGN_TIME = value.choice(("2:46 PM 9/29/2015", ""))
@@ -263,10 +270,16 @@ def plans(name: str, version: ServerVersion) -> tuple[_Plan, ...]:
     carried = entry.carries
     if "networkv2" in carried and not version.network_v2:
         carried = ("network",)
-    return tuple(_plan(entry, version, one) for one in carried)
+    ways = [_plan(entry, version, one, seldom=one in entry.unconfirmed) for one in carried]
+    began = {field.path: field.since for field in entry.uncaptured}
+    for path in entry.instead:
+        if version.includes(began[path]):
+            other = next(event for event in RAW_EVENTS.values() if path in event.inner)
+            ways.append(_plan(other, version, path.partition(".")[0], seldom=True))
+    return tuple(ways)
 
 
-def _plan(entry: RawEvent, version: ServerVersion, carried: str) -> _Plan:
+def _plan(entry: RawEvent, version: ServerVersion, carried: str, *, seldom: bool) -> _Plan:
     """What an event that carries that message may hold; 2.0 stands for what the proto needs."""
     presence = dict(entry.presence or RAW_EVENTS["ingress.event.regmod"].presence)
     if carried == "networkv2":
@@ -285,7 +298,7 @@ def _plan(entry: RawEvent, version: ServerVersion, carried: str) -> _Plan:
     )
     grown: list[str | None] = [*_texts(slots)]
     swells = value.choice([None] * (9 + 9 * len(grown)) + grown)
-    return _Plan(slots, swells, carried in entry.unconfirmed)
+    return _Plan(slots, swells, seldom)
 
 
 def _texts(slots: tuple[_Slot, ...]) -> list[str]:

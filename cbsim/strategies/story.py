@@ -15,7 +15,7 @@ from cbsim.strategies import form, value
 from cbsim.strategies.argument import DialectName, dialect_of, drawn, server_of, whole
 from cbsim.strategies.cast import Binary, Cast, Endpoint, Given, Indicator, Process
 from cbsim.strategies.delivery import notification_message
-from cbsim.strategies.event import event, plans
+from cbsim.strategies.event import ended, event, plans
 from cbsim.strategies.value import Draw
 from cbsim.wire.clock import TICKS, milliseconds
 from cbsim.wire.message import EVENTS_EXCHANGE, PROTOBUF_TYPE, Message
@@ -240,6 +240,7 @@ class Stage:
         told.child_guid, told.path, told.md5hash = child.guid, child.path, bytes.fromhex(child.md5)
         told.ClearField("childProcType")
         told.ClearField("suppressed")
+        made.header.process_guid = 0 if ended(made) else parent.guid
         return _delivered("childproc", made)
 
 

@@ -309,10 +309,31 @@ def test_raw_events_are_all_understood() -> None:
     }
 
 
+def lines(messages: Iterable[Message]) -> bytes:
+    return b"".join(as_line(message, 1_700_000_000 + number / 10)
+                    for number, message in enumerate(messages))  # fmt: skip
+
+
+def test_captures_are_scrubbed_and_replayed_to_the_same_bytes(shared: Path, tmp_path: Path) -> None:
+    """Of the same secret, in programs of their own."""
+    secret, tap = tmp_path / "secret", tmp_path / "tap.ndjson"
+    secret.write_bytes(SECRET)
+    tap.write_bytes(lines(recorded(shared / "captures")))
+    written = [piped("scrub", tap, "--secret-file", secret).stdout for _ in range(2)]
+    assert written[0] == written[1] != b""
+    scrubbed_tap = tmp_path / "scrubbed.ndjson"
+    scrubbed_tap.write_bytes(written[0])
+    outputs = [tmp_path / "1.ndjson", tmp_path / "2.ndjson"]
+    for output in outputs:
+        done = piped("replay", scrubbed_tap, "--speed", "max", "--sink", f"ndjson:{output}")
+        assert done.returncode == 0, done.stderr
+        assert [*recorded(output)] == [*recorded(scrubbed_tap)]
+        assert lines(recorded(output)) == lines(scrubbed(recorded(tap)))
+
+
 def test_on_the_command_line_and_replayed(tmp_path: Path) -> None:
     tap, secret = tmp_path / "tap.ndjson", tmp_path / "secret"
-    tap.write_bytes(b"".join(as_line(it, 1_700_000_000 + number / 10)
-                             for number, it in enumerate(run("both")[:300])))  # fmt: skip
+    tap.write_bytes(lines(run("both")[:300]))
     secret.write_bytes(SECRET)
     shared = tmp_path / "shared.ndjson"
     done = piped("scrub", tap, "--secret-file", secret, "--out", shared)
