@@ -36,7 +36,7 @@ lowest: .venv/dev broker
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --all-extras pyproject.toml \
 		--output-file $(LOWEST)/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/requirements.txt \
-		--editable '.[docker,test]' --group tests
+		--editable '.[docker,metrics,test]' --group tests
 	HYPOTHESIS_STORAGE_DIRECTORY=$(LOWEST)/hypothesis $(LOWEST)/bin/pytest $(IN_PARALLEL) -m "not locked" $(PYTEST_ARGS)
 
 # What cbsim promises, beside its peers. BENCH=short for everyday use, BENCH_ARGS for one piece.

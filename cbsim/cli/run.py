@@ -16,6 +16,7 @@ from cbsim.cli.broker import BrokerChoice
 from cbsim.cli.changes import Changes, lasting_options
 from cbsim.cli.completion import scenarios
 from cbsim.cli.judging import Following, Judging, judging_options
+from cbsim.cli.metrics import metrics_option, scraped
 from cbsim.cli.options import moment
 from cbsim.cli.outlet import refused
 from cbsim.cli.publishing import Publishing
@@ -63,6 +64,7 @@ __all__ = ["command"]
     metavar="RUN.html",
     help="Write a page with charts of the run, RUN.json beside it for `cbsim report`, and RUN.csv.",
 )
+@metrics_option
 @strict_option
 def command(
     scenario: str,
@@ -75,6 +77,7 @@ def command(
     watching: Watching,
     judging: Judging,
     page: Path | None,
+    metrics: tuple[str, int] | None,
     strict: bool,
 ) -> None:
     """Run SCENARIO, a YAML file or the name of one that comes with cbsim (`cbsim scenarios`).
@@ -105,10 +108,11 @@ def command(
             console = Console(sys.stderr, scenario, target.shown, watch)
             origin = _origin(scenario, wanted, target.shown, workers)
             following = Following(console, Judge(thresholds, watch))
-            if workers is None:
-                report = _alone(wanted, target, following, begin, count, remarks)
-            else:
-                report = _shared(wanted, target, following, begin, count, workers)
+            with scraped(following.timeline, scenario, metrics):
+                if workers is None:
+                    report = _alone(wanted, target, following, begin, count, remarks)
+                else:
+                    report = _shared(wanted, target, following, begin, count, workers)
             console.summary(report, ended=following.ended)
             if not report.interrupted:
                 target.drain()

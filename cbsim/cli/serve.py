@@ -21,6 +21,7 @@ from cbsim.cli.broker import BrokerChoice, broker_options, given_password
 from cbsim.cli.changes import Changes, changes_options
 from cbsim.cli.completion import scenarios
 from cbsim.cli.group import given
+from cbsim.cli.metrics import metrics_option, scraped
 from cbsim.cli.options import HEALTH_PORT
 from cbsim.cli.outlet import refused
 from cbsim.cli.publishing import Publishing, publishing_options
@@ -91,6 +92,7 @@ _NOTHING = "none"
 @changes_options
 @publishing_options
 @watch_options
+@metrics_option
 def command(
     scenario: str,
     broker: BrokerChoice,
@@ -103,6 +105,7 @@ def command(
     changes: Changes,
     publishing: Publishing,
     watching: Watching,
+    metrics: tuple[str, int] | None,
 ) -> None:
     """Be a Carbon Black server's bus until stopped: a broker, its exchanges, SCENARIO on and on.
 
@@ -167,6 +170,7 @@ def command(
         _say(at, told, endpoint.url)
 
         console, timeline = Console(sys.stderr, scenario, at.shown, watch), Timeline(watch)
+        hold(scraped(timeline, scenario, metrics))
 
         def tell(progress: Progress) -> None:
             health.sent, health.confirmed = progress.sent, progress.confirmed

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cbsim.load.course import Course
 from cbsim.load.watch import Watch
+from cbsim.scenario.lag import Lags
 from cbsim.scenario.runner import Progress
 
 __all__ = ["SHARES", "Moment", "Standing", "Timeline"]
@@ -68,6 +69,8 @@ class Timeline:
 
     watch: Watch | None = None
     moments: list[Moment] = field(default_factory=list)
+    confirms: Lags = field(default_factory=Lags)
+    """How long the broker took to confirm, of the whole run so far."""
     _every: int = 1
     _seen: int = 0
     recent: deque[Moment] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -76,6 +79,7 @@ class Timeline:
     def note(self, progress: Progress) -> Moment:
         """Take down how it stands now."""
         moment = self._moment(progress)
+        self.confirms.merge(progress.confirms)
         self.recent.append(moment)
         if self._seen % self._every == 0:
             self.moments.append(moment)
