@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cbsim.load.account import Account, Origin, Times, as_json
@@ -51,6 +51,7 @@ def test_what_is_slower_is_worse() -> None:
     assert found["sent"] is found["confirmed in, p99"] is Change.BETTER
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 1000))
 def test_the_same_again_is_seldom_a_change(seed: int) -> None:
     found = [*changes(run_of(seed), run_of(seed + 1)).values()]
