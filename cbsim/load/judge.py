@@ -76,6 +76,12 @@ class Judge:
         self._behind = max(self._behind, progress.lag)
         return self._judged(progress)
 
+    def attend(self, progress: Progress) -> None:
+        """Judge how the run stands; KeyboardInterrupt, once, where a breach is to end it."""
+        before = any(threshold.ends for threshold in self.breaches)
+        if any(breach.threshold.ends for breach in self.note(progress)) and not before:
+            raise KeyboardInterrupt
+
     def end(self, report: Report) -> list[Verdict]:
         """Judge what the run did, and say what became of each threshold."""
         self._confirms, self._behind = report.confirms, report.lag

@@ -33,8 +33,8 @@ from cbsim.wire.message import EVENTS_EXCHANGE, RAW_EXCHANGE, Message
 
 if TYPE_CHECKING:
     from cbsim.bus.embedded import Faults
-    from cbsim.load.course import Course
     from cbsim.load.limit import Limit
+    from cbsim.load.watch import Watch
     from cbsim.scenario.runner import Report
     from cbsim.strategies.fault import Labelled
 
@@ -181,13 +181,15 @@ class CbServer:
         seed: int | None = None,
         raw: str | None = None,
         watch: str | CbQueue | Iterable[str | CbQueue] = (),
+        thresholds: Iterable[str] = (),
     ) -> Report:
         """Run a scenario, by name or path, at another rate (a number a second, `500/s`, `max`).
 
         `raw` says how raw events go: `single`, on the exchange of events, as `bundles`, on that of
         raw data, or `both`. Queues to `watch`, or `auto` for all that are bound, are followed while
         it runs: `report.queues` has what waits in each at the end (`state`), for how long (`lag`,
-        `lags`), and the most that ever did.
+        `lags`), and the most that ever did. AssertionError when one of the `thresholds` does not
+        hold, `lag_p99 < 2s` say, or one of the scenario's own.
 
         What the server simulates is the scenario's affair, except for what the fixture, its marker
         or the constructor named. The first run has the seed as it is, a later one another that is
@@ -195,8 +197,10 @@ class CbServer:
         process). A `seed` given here is taken as it is. Waits until everything is confirmed.
         Raises CbsimError.
         """
+        from cbsim.load.judge import Judge
         from cbsim.scenario.loader import load
         from cbsim.scenario.runner import run
+        from cbsim.scenario.threshold import parse_threshold
         from cbsim.scenario.trouble import Trouble
 
         wanted = load(scenario)
@@ -216,11 +220,15 @@ class CbServer:
         )
         sink = _Run(self._publisher, self.ledger)
         names = [watch] if isinstance(watch, str | CbQueue) else [*watch]
-        with self._watching(names, lambda: sink.confirmed) as queues:
-            begin = datetime.now(UTC)
+        rules = (*wanted.thresholds, *map(parse_threshold, thresholds))
+        with self._watching(names, lambda: sink.confirmed) as seen:
+            begin, judge = datetime.now(UTC), Judge(rules, seen)
             trouble = Trouble(sink, wanted, begin, self._broker.faults)
-            report = run(wanted, trouble, begin, count=count)
-        report.queues = queues
+            report = run(wanted, trouble, begin, count=count, on_progress=judge.attend)
+        report.queues = {} if seen is None else seen.courses
+        judge.end(report)
+        for breach in judge.breaches.values():
+            raise AssertionError(str(breach))
         return report
 
     def find_limit(
@@ -263,20 +271,18 @@ class CbServer:
     @contextmanager
     def _watching(
         self, queues: Iterable[str | CbQueue], published: Callable[[], int]
-    ) -> Iterator[dict[str, Course]]:
-        """What becomes of queues, complete at the end of the context."""
-        found: dict[str, Course] = {}
+    ) -> Iterator[Watch | None]:
+        """A watch over queues, complete at the end of the context; None over none."""
         names = tuple(str(getattr(queue, "name", queue)) for queue in queues)
         if not names:
-            yield found
+            yield None
             return
         from cbsim.bus.gauge import AUTO, gauge_of
         from cbsim.load.watch import Watch
 
         gauge = gauge_of(self._broker, names, (self.exchange, self.raw_exchange))
         with Watch(gauge, tuple(name for name in names if name != AUTO), published) as watch:
-            yield found
-        found.update(watch.courses)
+            yield watch
 
     def queue(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +130,24 @@ def test_thresholds_that_nothing_is_known_of() -> None:
     done = cbsim("run", "ramp-to-limit", *words)
     assert done.returncode == 0
     assert "threshold lag < 5s: nothing was measured: no queue is watched (--watch)" in done.stderr
+
+
+def test_the_fixture_asserts_what_must_hold() -> None:
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        held = server.run("quickstart", rate="max", count=50, watch=queue, thresholds=["lost == 0"])
+        assert held.queues[queue.name].deepest == 50
+        with pytest.raises(AssertionError, match=r"threshold depth < 60: it was 100 of queue"):
+            server.run("quickstart", rate="max", count=50, watch=queue, thresholds=["depth < 60"])
+
+
+def test_a_breach_ends_a_run_of_the_fixture(tmp_path: Path) -> None:
+    scenario = tmp_path / "endless.yaml"
+    scenario.write_text(
+        "thresholds: [{that: depth < 60, ends: true}]\n"
+        "phases: [{name: flood, duration: 1h, rate: 200/s, mix: {ingress.event.filemod: 1}}]\n"
+    )
+    with CbServer("embedded") as server:
+        queue = server.queue("#")
+        with pytest.raises(AssertionError, match=r"s into the run, in phase flood at 200/s"):
+            server.run(str(scenario), watch=queue)
