@@ -138,7 +138,7 @@ def _digsig(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     del name
     for at, it in _subjects(message):
         result = it.get("digsig_result")
-        if result not in DIGSIG_RESULTS:
+        if not isinstance(result, str) or result not in DIGSIG_RESULTS:
             continue
         signed, code = it.get("signed", result), _whole(it, "digsig_result_code")
         if signed != result:
@@ -154,7 +154,8 @@ def _digsig(name: str, message: Mapping[str, Any]) -> Iterator[Breach]:
     if isinstance(module, dict):
         result, code = module.get("utf8_DigSig_Result"), module.get("utf8_DigSig_ResultCode")
         zero = re.fullmatch("0x0+", str(code)) is not None
-        if result in DIGSIG_RESULTS and code is not None and zero != (result == "Signed"):
+        known = isinstance(result, str) and result in DIGSIG_RESULTS
+        if known and code is not None and zero != (result == "Signed"):
             yield Breach("/module/utf8_DigSig_ResultCode", code, f"the code of {result!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -77,6 +78,9 @@ def _cli() -> None:
 
 def main() -> None:
     """Run the command line; the exit code is 1 for what failed, 2 for wrong usage."""
+    if sys.stdout is None:
+        # Who closed it wants to see nothing.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - it lasts as long as we do
     code = _ended()
     try:
         sys.stdout.flush()

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, Dialect, ServerVersion, lookup, names
@@ -287,6 +287,37 @@ def test_every_rule_finds_what_breaks_it(rule: Any) -> None:
     problems = [it for it in broken(changed(message, path, value), name) if it.rule == rule.name]
     assert problems
     assert all(problem.warning == rule.warning for problem in problems)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["Signed", "0x0", "-1", "9" * 20, "2024-01-01T00:00:00Z", "md5", "0" * 32]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)  # fmt: skip
+SAID = sorted({word for rule in RULES for word in rule.fields} | {
+    "digsig_result_code", "signed", "digsig_publisher", "utf8_DigSig_Result", "guid", "created",
+    "utf8_DigSig_ResultCode", "filepath_string_guid", "process_guid", "process_create_time",
+    "parent_guid", "sensor_id", "process_pid", "start", "segment_id", "ioc_type",
+})  # fmt: skip
+
+
+@given(
+    st.sampled_from([*NOTIFICATIONS, *RAW_EVENTS]),
+    st.recursive(
+        ANYTHING,
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(st.sampled_from([*SAID, "docs", "header"]), inner, max_size=5)
+        ),
+    ),
+)
+@example("watchlist.hit.binary", {"docs": [{"digsig_result": ["Signed"]}]})
+@example("ingress.event.module", {"module": {"utf8_DigSig_Result": {}}})
+def test_rules_take_any_json(name: str, message: object) -> None:
+    for problem in broken(message, name):
+        assert str(problem)
 
 
 def test_validate_raises_one_sentence() -> None:

@@ -59,6 +59,13 @@ def test_sigint_ends_with_the_summary(broker: str) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("words", ["scenarios", "events", "generate feed.synchronized"])
+def test_who_closed_standard_output_sees_nothing(words: str) -> None:
+    command = f"exec {shlex.join(CBSIM)} {words} >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     "args",
     [
