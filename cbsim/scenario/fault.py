@@ -74,6 +74,15 @@ class BrokerFault(Part):
         return " ".join([self.name, *(f"{name}={it}" for name, it in self.arguments.items())])
 
 
+_WRITTEN = {"anyOf": [
+    {"type": "string"},
+    {"type": "object", "minProperties": 1, "maxProperties": 1,
+     "additionalProperties": {"type": ["object", "null"]}},
+    {"type": "null"},
+]}  # fmt: skip
+"""A fault of the broker as authors write it: its name, or its name and what it takes."""
+
+
 class FaultModel(Part):
     """One thing that goes wrong: exactly one of duplicate, late, skew, insert, broker."""
 
@@ -105,7 +114,7 @@ class FaultModel(Part):
     at: Seconds | None = Field(
         None, description="with `broker`: when, by the run's clock", examples=["12s"]
     )
-    broker: BrokerFault | None = Field(
+    broker: Annotated[BrokerFault | None, WithJsonSchema(_WRITTEN)] = Field(
         None,
         description="a fault of the embedded broker and what it takes",
         examples=[{"drop-connection": {"how": "mid-frame"}}, "clear"],
