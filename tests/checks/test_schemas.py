@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import example, given
+from hypothesis import example as also
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cbsim.catalog import NOTIFICATIONS, RAW_EVENTS, Dialect, ServerVersion, lookup, names
@@ -313,8 +314,8 @@ SAID = sorted({word for rule in RULES for word in rule.fields} | {
         ),
     ),
 )
-@example("watchlist.hit.binary", {"docs": [{"digsig_result": ["Signed"]}]})
-@example("ingress.event.module", {"module": {"utf8_DigSig_Result": {}}})
+@also("watchlist.hit.binary", {"docs": [{"digsig_result": ["Signed"]}]})
+@also("ingress.event.module", {"module": {"utf8_DigSig_Result": {}}})
 def test_rules_take_any_json(name: str, message: object) -> None:
     for problem in broken(message, name):
         assert str(problem)
