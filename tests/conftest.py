@@ -20,7 +20,7 @@ from cbsim.errors import BrokerError
 
 pytest.register_assert_rewrite("tests.support")
 
-from tests.support.descendants import Process, descendants  # noqa: E402
+from tests.support.descendants import LASTING, descendants, lasting  # noqa: E402
 from tests.support.patience import until  # noqa: E402
 
 # How long an example takes says something of the machine, nothing of the code.
@@ -57,10 +57,6 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return 0 if os.environ.get("CBSIM_BROKER_URL") else os.cpu_count()
 
 
-_LASTING: set[Process] = set()
-"""What is there for all tests; whichever needs it first starts it."""
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Ends what a test started and did not end, which fails then."""
@@ -71,8 +67,8 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     # A moment for those that are about to end.
     with suppress(AssertionError):
-        until(lambda: not descendants(but=before | _LASTING), patience=2)
-    left = descendants(but=before | _LASTING)
+        until(lambda: not descendants(but=before | LASTING), patience=2)
+    left = descendants(but=before | LASTING)
     commands = [process.command for process in left]
     for process in left:
         process.kill()
@@ -88,15 +84,14 @@ def long(pytestconfig: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
     """The URL of a RabbitMQ; without one the test is skipped, or fails where CI requires it."""
-    before = descendants()
     try:
-        context = provide(os.environ.get("CBSIM_BROKER_URL") or "local")
-        url = context.__enter__().url
+        with lasting():
+            context = provide(os.environ.get("CBSIM_BROKER_URL") or "local")
+            url = context.__enter__().url
     except BrokerError as error:
         if os.environ.get("CBSIM_REQUIRE_BROKER"):
             pytest.fail(str(error))
         pytest.skip(str(error))
-    _LASTING.update(descendants(but=before))
     yield url
     context.__exit__(None, None, None)
 

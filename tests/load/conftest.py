@@ -9,14 +9,16 @@ import pytest
 from cbsim.bus.local import Node, node
 from cbsim.bus.provider import Broker, provide
 from cbsim.errors import BrokerError
+from tests.support.descendants import lasting
 
 
 @pytest.fixture(scope="session")
 def managed() -> Iterator[Node]:
     """A RabbitMQ of our own with its management API."""
     try:
-        context = node(management=True)
-        found = context.__enter__()
+        with lasting():
+            context = node(management=True)
+            found = context.__enter__()
     except BrokerError as error:
         pytest.skip(str(error))
     yield found

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Process", "descendants"]
+__all__ = ["LASTING", "Process", "descendants", "lasting"]
 
 
 class Process(NamedTuple):
@@ -28,6 +28,18 @@ class Process(NamedTuple):
         """End it at once."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+
+LASTING: set[Process] = set()
+"""What is there for all tests; whichever needs it first starts it."""
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What is started in here is there for all tests."""
+    before = descendants()
+    yield
+    LASTING.update(descendants(but=before))
 
 
 def descendants(*, but: frozenset[Process] = frozenset()) -> frozenset[Process]:
