@@ -32,11 +32,10 @@ _SKIPS = {
 _QUERIES = {
     executable: Report(title, "query", f"cb.urlver=1&q=is_executable_image%3A{wanted}", 50)
     for executable, title, wanted in (
-        (True, "Newly Arrived Executables", "true"),
+        (True, "Newly Executed Applications", "true"),
         (False, "Newly Loaded Modules", "false"),
     )
 }
-_SEVERITIES = (1, 10, 16, 25, 50, 75, 90, 100)
 
 
 class BinaryArrival(Story):
@@ -255,9 +254,8 @@ class BinaryArrival(Story):
 
     def _by_md5(self) -> Report:
         if self._report is None:
-            arrived = self._arrived.binary
-            md5 = arrived.md5.hex()
-            self._report = Report(md5, "md5", md5, _SEVERITIES[arrived.md5[0] % 8])
+            md5 = self._arrived.binary.md5.hex()
+            self._report = self._feed.about(md5)
         return self._report
 
 
@@ -266,4 +264,4 @@ def _looked_for(product: Product) -> str:
     """The name of the watchlist that finds a product's binaries."""
     if product.digsig == "Unsigned":
         return "Unsigned binaries"
-    return "Newly Arrived Executables" if product.executable else "Newly Loaded Modules"
+    return "Newly Executed Applications" if product.executable else "Newly Loaded Modules"

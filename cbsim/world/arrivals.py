@@ -132,7 +132,7 @@ class Arrivals:
         """A new binary, and some endpoint that it could come to."""
         every = self._estate.sensors
         sensor = every[int(self._rng.random() * len(every))]
-        return self._estate.software.minted(sensor.os, next(self._numbers)), sensor
+        return self._estate.software.arriving(sensor.os, next(self._numbers)), sensor
 
 
 def _nothing() -> None:

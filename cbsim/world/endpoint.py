@@ -11,11 +11,12 @@ from cbsim.world.drawing import BLOCK, drawn, one_of, picks
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
 from cbsim.world.lives import Lives, Maker
-from cbsim.world.path import FilePath, Paths
+from cbsim.world.path import Paths
 from cbsim.world.population import ACTIVE, Population
 from cbsim.world.process import Deed, Process
 from cbsim.world.raw import Call, Connection, RawWriter
 from cbsim.world.software import Binary
+from cbsim.world.vocabulary import Program
 
 __all__ = ["WINDOWS_ONLY", "Endpoints", "Many", "ManyMaker", "each"]
 
@@ -32,9 +33,15 @@ _MODULELOAD = "ingress.event.moduleload"
 _AMONG_ACTIVE = bytes(number % ACTIVE for number in range(256))
 _TIMES = 2
 """How often a process goes through what it does to a file or key."""
-_ANY_KEY = (r"\registry\machine\software\vendor\{h}",)
+_ANY_KEY = (r"\registry\user\{sid}\software\microsoft\windows\currentversion\explorer\{hex}",)
+_ANY_FILE = {
+    "windows": (r"c:\users\{user}\appdata\local\temp\{hex}.tmp",),
+    "linux": ("/tmp/tmp.{hex}",),
+    "osx": ("/private/var/folders/zz/{hex}/t/{hex}",),
+}
+"""What those write of whom the vocabulary says nothing."""
 _CALLS = 256
-"""How many connections programs of a kind make."""
+"""How many connections a program makes."""
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""
 _LOADS = 2048
@@ -99,10 +106,10 @@ class Endpoints:
         self._active, self._active_windows = population.active, population.active_windows
         self._one = one_of(rng, range(ACTIVE))
         self._paths = Paths(rng)
-        self._own_load = lru_cache(maxsize=64)(
-            lambda binary: self.raw.load(binary, scanned=True, own=True)
+        self._own_load = lru_cache(maxsize=256)(
+            lambda binary, user: self.raw.load(binary, scanned=True, own=True, user=user)
         )
-        self._calls: dict[tuple[int, ...], Callable[[], Call]] = {}
+        self._calls = lru_cache(maxsize=1024)(self._calls_of)
         self._loads = {os: drawn(self._loads_of(os)) for os in estate.libraries}
         self._file_lives = {
             os: (drawn(self._file_lives_of(os, 9)), drawn(self._file_lives_of(os, 10)))
@@ -184,14 +191,16 @@ class Endpoints:
         for process, count, first in _counted(active, numbers, moments[places[-1]]):
             if not process.modload_count:
                 # The first is of its own image.
-                which, guid, loaded = self._own_load(process.binary)
+                which, guid, loaded = self._own_load(process.binary, process.sensor.user.name)
                 bodies[first] = join((
                     process.wide[which], stamps[places[first]], process.named, guid, process.rest,
                     loaded, process.env,
                 ))  # fmt: skip
             elif (libraries := self._libraries) and process.sensor in libraries:
                 new = libraries.pop(process.sensor)
-                which, guid, loaded = self.raw.load(new, scanned=True)
+                which, guid, loaded = self.raw.load(
+                    new, scanned=True, user=process.sensor.user.name
+                )
                 bodies[first] = join((
                     process.wide[which], stamps[places[first]], process.named, guid, process.rest,
                     loaded, process.env,
@@ -236,10 +245,9 @@ class Endpoints:
     def _file(self, process: Process) -> list[Deed]:
         """What a process will do to a file, the last first."""
         program = process.binary.program
-        if program is None:
-            files: Sequence[FilePath] = (self._paths.own_file(process.path + ".{h}"),)
-        else:
-            files = self._paths.files(program.files, process.sensor.user.name)
+        user = process.sensor.user
+        templates = (program and program.files) or _ANY_FILE[process.sensor.os]
+        files = self._paths.files(templates, user.name, user.sid)
         wide, draw, guid, deed_guid, entry, start, middle, end = files[
             int(self._random() * len(files))
         ]
@@ -257,8 +265,9 @@ class Endpoints:
 
     def _key(self, process: Process) -> list[Deed]:
         """What a process will do to a registry key, the last first."""
-        program, sid = process.binary.program, process.sensor.user.sid.lower().encode()
-        keys = self._paths.keys((program and program.registry) or _ANY_KEY, len(sid))
+        program, user = process.binary.program, process.sensor.user
+        sid = user.sid.lower().encode()
+        keys = self._paths.keys((program and program.keys) or _ANY_KEY, user.name, len(sid))
         draw, lead, guid, start, personal, after, middle, end = keys[
             int(self._random() * len(keys))
         ]
@@ -339,9 +348,7 @@ class Endpoints:
     def _netconn(self, now: int, stamp: bytes) -> Happening | None:
         def connect(process: Process) -> bytes:
             process.netconn_count += 1
-            program = process.binary.program
-            ports = program.ports if program else (443,)
-            call = (self._calls.get(ports) or self._calls_to(ports))()
+            call = self._calls(process.binary.program)()
             local = 49152 + int(self._random() * 16000)
             return self.raw.netconn(process, call, local, stamp)
 
@@ -411,26 +418,25 @@ class Endpoints:
         if not active and (cause := self.lives.first(now, stamp, windows=windows)):
             return cause
         process = active[self._one()]
+        if name == "netconn":
+            process = next((it for it in active if it.image.calls), process)
         process.last_update = now
         key = f"ingress.event.{name}"
         return key, key, write(process), process.sensor
 
-    def _calls_to(self, ports: tuple[int, ...]) -> Callable[[], Call]:
-        """Connections of programs that use these ports."""
-        calls = [self.raw.call(self._connection(ports)) for _ in range(_CALLS)]
-        self._calls[ports] = found = one_of(self._rng, calls)
-        return found
+    def _calls_of(self, program: Program | None) -> Callable[[], Call]:
+        """What a program's processes connect to."""
+        rng, calls = self._rng, self._estate.calls(program) if program else ()
+        return one_of(rng, [self.raw.call(self._connection(calls)) for _ in range(_CALLS)])
 
-    def _connection(self, ports: tuple[int, ...]) -> Connection:
+    def _connection(self, calls: Sequence[Connection]) -> Connection:
         rng, estate = self._rng, self._estate
-        odds = rng.random()
-        if self._network_v2 and odds < 0.1:
+        if not calls:
+            return Connection("", rng.choice(estate.addresses), 443)
+        call = rng.choice(calls)
+        if self._network_v2 and rng.random() < 0.1:
             return Connection("", rng.choice(estate.addresses_v6), 443)
-        host = rng.choice(estate.hosts) if odds < 0.85 else ""
-        address = rng.choice(estate.addresses)
-        if odds > 0.97:
-            return Connection(host, address, 53, udp=True)
-        return Connection(host, address, rng.choice(ports), odds < 0.93, False, 0.4 < odds < 0.44)
+        return call._replace(proxied=call.outbound and call.host != "" and rng.random() < 0.04)
 
 
 def _told(

@@ -6,21 +6,31 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from ipaddress import ip_address
 from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+from zlib import crc32
 
 from cbsim.errors import ScenarioError
 from cbsim.wire.event import text_field
-from cbsim.world.first_vocabulary import FEEDS, WATCHLISTS
+from cbsim.world.connection import Connection
 from cbsim.world.setting import EstateSize
 from cbsim.world.software import Binary, Software
+from cbsim.world.vocabulary import Feed as FeedRow
+from cbsim.world.vocabulary import Program, feeds, watchlists
+from cbsim.world.vocabulary import Report as ReportRow
 
 if TYPE_CHECKING:
     from faker import Faker
 
 __all__ = ["Estate", "Feed", "Report", "Sensor", "User", "Watchlist"]
 
+_FIRST_FEED = 14
+"""The id of the first feed; those before it are the server's own."""
+_LAN, _NEAR = 256, 8
+"""How many endpoints others call, and how many of them one program does."""
 _GROUPS = ("Default Group", "Workstations", "Servers", "Finance", "Engineering", "Build Farm",
            "Executives", "Laboratory", "Branch Office", "Contractors")  # fmt: skip
 
@@ -68,6 +78,9 @@ class Report:
     ioc_type: str
     ioc_value: str
     score: int
+    title: str = ""
+    link: str = ""
+    """Where a person reads more of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +91,16 @@ class Feed:
     name: str
     ioc_type: str
     reports: tuple[Report, ...]
+    ports: tuple[int, ...] = ()
+    """Where its addresses and domains are met."""
+    provider_url: str = ""
+    rows: tuple[ReportRow, ...] = ()
+    """What its reports say, as the vocabulary has them."""
+
+    def about(self, ioc: str) -> Report:
+        """What this feed says of an IOC of its type: always the same."""
+        row = self.rows[crc32(ioc.encode()) % len(self.rows)]
+        return _report(row, self.ioc_type, ioc)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +111,8 @@ class Watchlist:
     name: str
     index: str
     query: str
+    matches: str = ""
+    """What must have happened, in the words of the vocabulary."""
 
 
 class Estate:
@@ -104,8 +129,6 @@ class Estate:
         faker.seed_instance(seed)
         rng = Random(f"{seed}:estate")
         self._names = [faker.unique.user_name() for _ in range(min(400, max(20, size.sensors)))]
-        self._words = [faker.word() for _ in range(120)]
-        self.hosts = [f"{prefix}.{faker.domain_name()}" for prefix in ("www", "cdn", "api") * 20]
         self.addresses = [faker.ipv4_public() for _ in range(100)]
         self.addresses_v6 = [faker.ipv6() for _ in range(20)]
         self.domain = faker.domain_word().upper()[:12]
@@ -114,14 +137,20 @@ class Estate:
             f"Group {number}" for number in range(len(self.groups) + 1, size.groups + 1)
         ]
         self.sensors = self._sensors(rng)
-        self.software = Software(seed, [faker.company() for _ in range(40)], self._words)
+        self.software = Software(seed, self.systems)
         self.programs, self.libraries = self.software.programs, self.software.libraries
-        self.feeds = [self._feed(number, faker, rng) for number in range(len(FEEDS))]
+        self._lan = [sensor.ip for sensor in self.sensors[:_LAN]]
+        self.calls = lru_cache(maxsize=1024)(self._calls)
+        """The connections that a program makes or takes; none if it makes none."""
+        self.feeds = [_feed(_FIRST_FEED + at, row, faker, rng) for at, row in enumerate(feeds())]
         self.feeds_of = {
             ioc_type: [feed for feed in self.feeds if feed.ioc_type == ioc_type]
             for ioc_type in {feed.ioc_type for feed in self.feeds}
         }
-        self.watchlists = [Watchlist(i, *row) for i, row in enumerate(WATCHLISTS, 2)]
+        self.watchlists = [
+            Watchlist(number, row.name, row.index, row.query, row.matches)
+            for number, row in enumerate(watchlists(), 2)
+        ]
         self._by_name = {watchlist.name: watchlist for watchlist in self.watchlists}
 
     @property
@@ -205,21 +234,52 @@ class Estate:
             )
         return sensors
 
-    def _feed(self, number: int, faker: Faker, rng: Random) -> Feed:
-        threat = FEEDS[number]
-        reports = []
-        for index in range(12):
-            ioc = _ioc(threat.ioc_type, faker, rng, self.programs["windows"])
-            identity = threat.report.format(ioc=ioc, n=index + 1, word=rng.choice(self._words))
-            reports.append(Report(identity, threat.ioc_type, ioc, rng.choice((25, 50, 75, 100))))
-        return Feed(14 + number, threat.name, threat.ioc_type, tuple(reports))
+    def _calls(self, program: Program) -> tuple[Connection, ...]:
+        return tuple([
+            Connection(host, address, call.port, not call.inbound, call.protocol == "udp")
+            for call in program.connections
+            for host in call.hosts
+            for address in (self._near(program.path, call.port) if not host
+                            else (self.address(host),))
+        ])  # fmt: skip
+
+    def address(self, host: str) -> str:
+        """The public address of a host on the internet: the same in all of a run."""
+        return _public(Random(f"{self.seed}:address {host}"))
+
+    def _near(self, path: str, port: int) -> list[str]:
+        """Some endpoints of the estate's own network."""
+        rng = Random(f"{self.seed}:near {path} {port}")
+        return rng.sample(self._lan, min(_NEAR, len(self._lan)))
 
 
-def _ioc(ioc_type: str, faker: Faker, rng: Random, programs: list[Binary]) -> str:
-    if ioc_type == "ipv4":
-        return str(faker.ipv4_public())
-    if ioc_type == "dns":
+def _public(rng: Random) -> str:
+    """An IPv4 address that somebody on the internet may have."""
+    while True:
+        address = ip_address(rng.getrandbits(32))
+        if address.is_global and not address.is_multicast:
+            return str(address)
+
+
+def _feed(number: int, row: FeedRow, faker: Faker, rng: Random) -> Feed:
+    reports = tuple([
+        _report(one, row.ioc_type, _ioc(one.ioc, faker, rng)) for one in row.reports
+    ])  # fmt: skip
+    return Feed(number, row.name, row.ioc_type, reports, row.ports, row.provider_url, row.reports)
+
+
+def _ioc(template: str, faker: Faker, rng: Random) -> str:
+    if template == "{ipv4}":
+        return _public(rng)
+    if template == "{dns}":
         return str(faker.domain_name())
-    if ioc_type == "md5":
+    if template == "{md5}":
         return rng.randbytes(16).hex()
-    return "cb.urlver=1&q=process_name%3A" + rng.choice(programs).filename
+    if template.startswith("q="):
+        return "cb.urlver=1&q=" + quote(template.removeprefix("q="))
+    return template
+
+
+def _report(row: ReportRow, ioc_type: str, ioc: str) -> Report:
+    identity, title, link = (text.replace("{ioc}", ioc) for text in (row.id, row.title, row.link))
+    return Report(identity, ioc_type, ioc, row.score, title, link)

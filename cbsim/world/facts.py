@@ -14,6 +14,7 @@ from cbsim.wire.address import ipv4_to_signed
 from cbsim.wire.clock import (
     TICKS,
     display_time,
+    from_epoch_seconds,
     iso_and_trimmed,
     iso_bytes,
     micros_bytes,
@@ -209,6 +210,7 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
     }
     if product.os == "Windows":
         trademark = f"{product.name} is a trademark of {product.company}."
+        trademark = trademark if product.name and product.company else ""
         facts |= {
             "company_name": text(product.company),
             "file_version": text(product.version),
@@ -222,8 +224,9 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
         facts |= {"private_build": text(product.private_build)} if product.private_build else {}
     if product.digsig != "Unsigned":
         facts["digsig_publisher"] = text(product.company)
-        facts["digsig_sign_time"] = b"2015-09-29T14:46:00.000Z"
-        facts["digsig_sign_time seconds"] = b"2015-09-29T14:46:00Z"
+        signed = from_epoch_seconds(product.signed_at)
+        facts["digsig_sign_time"] = b"%b.000Z" % seconds_bytes(signed)[:-1]
+        facts["digsig_sign_time seconds"] = seconds_bytes(signed)
         if product.issuer:
             facts |= {
                 "digsig_issuer": text(product.issuer),
@@ -258,7 +261,7 @@ def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int)
         "facet_id": b"%d" % (int.from_bytes(binary.md5[:3]) + 1),
         "event_partition_id": b"%d" % (_PARTITION + first_seen // _PARTITION_SPAN),
         "watchlists": b"",
-        "observed_filename": text(binary.path),
+        "observed_filename": text(binary.at(sensor.user.name)),
         "orig_mod_len": size,
         "server_added_timestamp": seen,
         "server_added_timestamp trimmed": trimmed,
@@ -285,12 +288,12 @@ def scores(feed: Feed, report: Report, now: int) -> Known:
 @lru_cache(maxsize=1024)
 def _of_scores(feed: Feed, report: Report, seconds: int) -> Known:
     name, identity, score = feed.name.encode(), text(report.id), report.score
+    link = text(report.link or feed.provider_url)
     updated = seconds * TICKS
     return {
         "alliance_score_<feed> integer": b',"alliance_score_%b":%d' % (name, score),
         "alliance_score_<feed> digits": b',"alliance_score_%b":"%d"' % (name, score),
-        "alliance_link_<feed> string": b',"alliance_link_%b":"https://%b.example.com/"'
-        % (name, name),
+        "alliance_link_<feed> string": b',"alliance_link_%b":"%b"' % (name, link),
         "alliance_data_<feed> array": b',"alliance_data_%b":["%b"]' % (name, identity),
         "alliance_data_<feed> string": b',"alliance_data_%b":"%b"' % (name, identity),
         "alliance_updated_<feed> seconds": b',"alliance_updated_%b":"%b"'

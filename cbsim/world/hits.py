@@ -151,7 +151,7 @@ class Search(Story):
     def _document(self, name: str, now: int, known: Known) -> bytes:
         teller, members = self._teller, {}
         if teller.rng.random() < 0.75:
-            feed = teller.estate.feeds[2]
+            feed = teller.estate.feeds_of["md5"][0]
             members = facts.scores(feed, feed.reports[0], now)
         members["watchlist_<id> micros"] = facts.watchlist_member(self._watchlist, now)
         return teller.voice.document(name, known, members)

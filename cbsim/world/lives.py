@@ -7,6 +7,7 @@ from random import Random
 
 from cbsim.catalog import ServerVersion
 from cbsim.wire.event import varint
+from cbsim.world.drawing import weighted
 from cbsim.world.estate import Estate, Sensor
 from cbsim.world.happening import Happening
 from cbsim.world.population import ACTIVE, Population
@@ -43,7 +44,7 @@ class Lives:
         published: frozenset[str],
         rng: Random,
     ) -> None:
-        self._estate, self._population, self._raw = estate, population, raw
+        self._population, self._raw = population, raw
         self._published, self._rng, self._random = published, rng, rng.random
         self._suppresses = version.includes(ServerVersion.V5_2)
         self.programs: dict[Sensor, Binary] = {}
@@ -57,6 +58,11 @@ class Lives:
             if f"ingress.event.{name}" not in published
         ]  # fmt: skip
         self._unborn = 0.0
+        software = estate.software
+        self._chosen = {
+            os: weighted(rng, dict(zip(programs, software.weights[os], strict=True)))
+            for os, programs in software.programs.items()
+        }
         self.makers: dict[str, Maker] = {
             self.started: self._procstart, _PROCEND: self._procend, _CHILDPROC: self._childproc,
         }  # fmt: skip
@@ -162,9 +168,7 @@ class Lives:
         if self.programs and (new := self.programs.pop(sensor, None)):
             parent = self._population.root(sensor, _SHELLS[sensor.os])
             return self._population.spawn(sensor, new, now, stamp, parent)
-        programs = self._estate.programs[sensor.os]
-        binary = programs[int(self._random() * len(programs))]
-        return self._population.spawn(sensor, binary, now, stamp)
+        return self._population.spawn(sensor, self._chosen[sensor.os](), now, stamp)
 
     def _procend(self, now: int, stamp: bytes) -> Happening | None:
         population = self._population

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import NamedTuple
 
 from cbsim.wire.event import varint
 from cbsim.world.drawing import one_of
+from cbsim.world.words import HOLE, WIDTHS, pool
 
 __all__ = ["FilePath", "KeyPath", "Paths"]
 
-_HOLE = re.compile(r"\{([hn])\}")
 _MORE = bytes(byte | 0x80 for byte in range(256))
 """Turns bytes into groups of a varint that goes on."""
 _SID = "{sid}"
 _WORDS = 4096
 """How many names a path with a hole has."""
+_FEW = 512
+"""How many a path with more than two holes has."""
+_COMPILED = 4096
+"""How many lists of paths are kept."""
 
 Words = tuple[bytes, bytes, bytes]
 """What fills a path's two holes, and four groups of a varint that go with it."""
@@ -61,50 +65,62 @@ class Paths:
     """Makes paths from the templates of the vocabulary."""
 
     def __init__(self, rng: Random) -> None:
-        self._files: dict[tuple[tuple[str, ...], str], tuple[FilePath, ...]] = {}
-        self._keys: dict[tuple[tuple[str, ...], int], tuple[KeyPath, ...]] = {}
-        numbers = [b"%d" % number for number in range(1000, 1000 + _WORDS)]
-        raw = rng.randbytes(4 * _WORDS)
-        hashes = [raw[at : at + 4].hex().encode() for at in range(0, len(raw), 4)]
+        self._rng = rng
+        self._pools = {kind: pool(rng, kind, _WORDS) for kind in WIDTHS}
         # Four groups that follow from the words: the same path always has the same guid.
-        groups = [varint(1 << 28 | number)[:4] for number in range(_WORDS)]
-        nothing = [b""] * _WORDS
-        fillings = {
-            "": [(b"", b"", groups[0])],
-            "n": [*zip(numbers, nothing, groups, strict=True)],
-            "h": [*zip(hashes, nothing, groups, strict=True)],
-            "hh": [*zip(hashes, hashes, groups, strict=True)],
-            "hn": [*zip(hashes, numbers, groups, strict=True)],
-        }
-        self._draws: dict[str, Callable[[], Words]] = {
-            holes: one_of(rng, words) for holes, words in fillings.items()
-        }
+        self._groups = [varint(1 << 28 | number)[:4] for number in range(_WORDS)]
+        self._draw = lru_cache(maxsize=None)(self._drawing)
+        self.files = lru_cache(maxsize=_COMPILED)(self._files)
+        """The paths of files of a user's, by templates, account name and security identifier."""
+        self.keys = lru_cache(maxsize=_COMPILED)(self._keys)
+        """The paths of registry keys, by templates, account name and the length of a security
+        identifier.
+        """
 
-    def files(self, templates: tuple[str, ...], user: str) -> tuple[FilePath, ...]:
-        """The paths of files of that user's."""
-        found = self._files.get((templates, user))
-        if found is None:
-            found = tuple([self.own_file(one.replace("{user}", user)) for one in templates])
-            self._files[templates, user] = found
-        return found
+    def _files(self, templates: tuple[str, ...], user: str, sid: str) -> tuple[FilePath, ...]:
+        return tuple(
+            [self.own_file(one.replace("{user}", user).replace("{sid}", sid)) for one in templates]
+        )
 
-    def keys(self, templates: tuple[str, ...], sid: int) -> tuple[KeyPath, ...]:
-        """The paths of registry keys, for a user whose security identifier is that long."""
-        found = self._keys.get((templates, sid))
-        if found is None:
-            found = self._keys[templates, sid] = tuple([self._key(one, sid) for one in templates])
-        return found
+    def _keys(self, templates: tuple[str, ...], user: str, sid: int) -> tuple[KeyPath, ...]:
+        return tuple([self._key(one.replace("{user}", user), sid) for one in templates])
+
+    def _drawing(self, kinds: tuple[str, ...], texts: tuple[str, ...]) -> Callable[[], Words]:
+        """Fills holes of these kinds: `texts` stand between all but the last two."""
+        columns = [self._column(kind, kinds[:at]) for at, kind in enumerate(kinds)]
+        groups = self._groups
+        if not columns:
+            return one_of(self._rng, [(b"", b"", groups[0])])
+        if len(columns) == 1:
+            first, second = columns[0], [b""] * _WORDS
+        else:
+            *several, second = columns
+            first = several.pop(0)
+            for text, column in zip(texts, several, strict=True):
+                pairs = zip(first[:_FEW], column[:_FEW], strict=True)
+                first = [text.encode().join(pair) for pair in pairs]
+        filled = [*zip(first, second, strict=False)]
+        places = {words: place for place, words in enumerate(filled)}
+        return one_of(self._rng, [(*words, groups[places[words]]) for words in filled])
+
+    def _column(self, kind: str, before: tuple[str, ...]) -> list[bytes]:
+        """What fills a hole, in the order of the groups. A word is the same in one path, and of
+        the others each is another one.
+        """
+        column = self._pools[kind]
+        shift = 0 if kind == "word" else 97 * before.count(kind)
+        return column[shift:] + column[:shift]
 
     def own_file(self, template: str) -> FilePath:
         """The path of a file that is one process's alone."""
-        start, middle, end, holes = _parts(template)
-        length = _length(start, middle, end, holes)
+        start, draw, middle, end, width = self._parts(template)
+        length = len(start) + width
         guid, deed_guid = _guids(template)
         text = varint(length)
         size = 1 + 4 + len(guid) + 1 + len(text) + length + 2
         return FilePath(
             wide=len(guid) - 5,
-            draw=self._draws[holes],
+            draw=draw,
             guid=guid,
             deed_guid=deed_guid,
             entry=b"\x12" + varint(size) + b"\x08",
@@ -115,16 +131,16 @@ class Paths:
 
     def _key(self, template: str, sid: int) -> KeyPath:
         before, _, rest = template.rpartition(_SID)
-        after, middle, end, holes = _parts(rest)
+        after, draw, middle, end, width = self._parts(rest)
         if not before:
             before, after = after.decode(), b""
             sid = 0
-        length = len(before) + sid + _length(after, middle, end, holes)
+        length = len(before) + sid + len(after) + width
         _, guid = _guids(template)
         text = varint(length)
         size = 1 + 4 + len(guid) + 2 + 1 + len(text) + length + 2
         return KeyPath(
-            draw=self._draws[holes],
+            draw=draw,
             lead=b"\x3a" + varint(size) + b"\x08",
             guid=guid,
             start=b"\x22" + text + before.encode(),
@@ -134,20 +150,17 @@ class Paths:
             end=end + b"\x28\x00",
         )
 
-
-def _parts(template: str) -> tuple[bytes, bytes, bytes, str]:
-    """What stands before, between and after the holes, and what belongs in them."""
-    start, *rest = _HOLE.split(template)
-    holes, texts = "".join(rest[::2]), [text.encode() for text in rest[1::2]]
-    middle, end = (texts + [b"", b""])[:2]
-    if len(texts) == 1:
-        middle, end = b"", texts[0]
-    return start.encode(), middle, end, holes
-
-
-def _length(start: bytes, middle: bytes, end: bytes, holes: str) -> int:
-    """The bytes of a path with its holes filled: eight for a hash, four for a number."""
-    return len(start) + len(middle) + len(end) + sum(8 if hole == "h" else 4 for hole in holes)
+    def _parts(self, template: str) -> tuple[bytes, Callable[[], Words], bytes, bytes, int]:
+        """What stands before the holes, draws what belongs in them, and stands between the two
+        halves of that and behind; and how long all of it is but for the start.
+        """
+        start, *rest = HOLE.split(template)
+        kinds, texts = rest[::2], rest[1::2]
+        *between, end = texts or [""]
+        middle = between.pop() if between else ""
+        width = sum(map(len, map(str.encode, texts))) + sum(map(WIDTHS.__getitem__, kinds))
+        draw = self._draw((*kinds,), (*between,))
+        return start.encode(), draw, middle.encode(), end.encode(), width
 
 
 def _guids(template: str) -> tuple[bytes, bytes]:

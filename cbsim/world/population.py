@@ -20,6 +20,8 @@ ACTIVE = 16
 _LIVE_PER_SENSOR = 6
 _LIVE = 4000
 _WAITING = 1000
+_SHELLS = {"windows": "explorer.exe", "linux": "bash", "osx": "launchd"}
+"""Who starts what somebody put on an endpoint."""
 
 
 class Population:
@@ -41,7 +43,6 @@ class Population:
         self.reaping: deque[Process] = deque(maxlen=_WAITING)
         """They ended, and their parents have not heard of it yet."""
         self._salted = blake2b(b"%d:" % estate.seed, digest_size=24)
-        self._system = lru_cache(maxsize=64)(self._system_named)
         self.root = lru_cache(maxsize=4096)(self._root)
         """A process that has been there since the endpoint started, by sensor and file name."""
 
@@ -65,7 +66,8 @@ class Population:
         `stamp` is the varint of `now`.
         """
         if parent is None:
-            parent = self.root(sensor, binary.program.parent if binary.program else "explorer.exe")
+            names = (binary.program and binary.program.parents) or (_SHELLS[sensor.os],)
+            parent = self.root(sensor, names[int(self._rng.random() * len(names))])
         sensor.pid = pid = sensor.pid % 60000 + (4 if sensor.os == "windows" else 1)
         bits = self._rng.getrandbits(144)
         return Process(sensor, binary, parent, now, pid, bits, sha256=self._sha256, started=stamp)
@@ -120,16 +122,6 @@ class Population:
         salted.update(b"%d:%b" % (sensor.id, name.encode()))
         bits = int.from_bytes(salted.digest(), "little")
         booted = sensor.booted + (bits >> 144) % 600 * TICKS
-        binary = self._system(sensor.os, name)
+        binary = self._estate.software.named(sensor.os, name)
         pid = 4 + (bits >> 160) % 280 * 4
         return Process(sensor, binary, None, booted, pid, bits, sha256=self._sha256)
-
-    def _system_named(self, os: str, name: str) -> Binary:
-        """The program of that name, or the file of the operating system that carries it."""
-        for binary in self._estate.programs[os]:
-            if binary.filename == name:
-                return binary
-        folder = {"windows": "c:\\windows\\", "linux": "/usr/sbin/", "osx": "/sbin/"}[os]
-        if os == "windows" and name != "explorer.exe":
-            folder += "system32\\"
-        return self._estate.software.file(os, folder + name)

@@ -6,16 +6,18 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from cbsim.wire.clock import iso_time
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
 from cbsim.wire.identity import process_key
-from cbsim.world.estate import Sensor, User
+from cbsim.world.account import service_account
+from cbsim.world.estate import Sensor
 from cbsim.world.software import Binary
+from cbsim.world.vocabulary import Program
+from cbsim.world.words import filled
 
 __all__ = ["Deed", "Image", "Process", "image_of", "long_varint", "path_digest", "path_guid",
            "string_entry"]  # fmt: skip
 
-_SYSTEM = User("system", "SYSTEM", "S-1-5-18")
-_ROOT = User("root", "root", "0")
 _STAMP = 9
 """The bytes of a header's timestamp."""
 _MORE = bytes(byte | 0x80 for byte in range(256))
@@ -73,14 +75,18 @@ class Image(NamedTuple):
     sha256: bytes
     """`header.process_sha256`, from 6.x on."""
     commands: tuple[str, ...]
-    service: bool
-    """Runs as the system, not as a user."""
+    hosts: tuple[str, ...]
+    """The names that it calls."""
+    calls: bool
+    """Whether it makes or takes connections at all."""
+    account: str
+    """Who its processes run as: `user`, or a service's account."""
 
 
 @lru_cache(maxsize=1024)
 def image_of(binary: Binary, user: str, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
-    path, program, md5 = binary.path.replace("{user}", user), binary.program, binary.md5
+    path, program, md5 = binary.at(user), binary.program, binary.md5
     guid, cut = path_guid(path), md5.partition(b"\0")[0]
     digest = binary.sha256 if sha256 else b""
     return Image(
@@ -99,8 +105,14 @@ def image_of(binary: Binary, user: str, sha256: bool) -> Image:
         threaded=text_field(3, path) + bytes_field(4, md5) + _optional(5, digest),
         sha256=_optional(14, digest),
         commands=program.commands if program else (f'"{path}"',),
-        service=program is None or program.service,
+        hosts=_hosts(program) if program else (),
+        calls=bool(program and program.connections),
+        account=program.account if program else "user",
     )
+
+
+def _hosts(program: Program) -> tuple[str, ...]:
+    return tuple([host for call in program.connections for host in call.hosts if host])
 
 
 def _optional(field: int, value: bytes) -> bytes:
@@ -155,10 +167,8 @@ class Process:
         user = sensor.user.name if "{" in binary.path else ""
         image = self.image = image_of(binary, user, sha256)
         self.path = image.path
-        if image.service:
-            self.user = _SYSTEM if sensor.os == "windows" else _ROOT
-        else:
-            self.user = sensor.user
+        account = image.account
+        self.user = sensor.user if account == "user" else service_account(sensor.os, account)
         self._cmdline: str | None = None
         self.modload_count = self.filemod_count = self.netconn_count = self.regmod_count = 0
         self.childproc_count = self.crossproc_count = 0
@@ -208,8 +218,17 @@ class Process:
         """What it was started with; of most that have run for long, nobody asks."""
         if self._cmdline is None:
             commands, bits = self.image.commands, self._bits
-            self._cmdline = _filled(commands[bits % len(commands)], bits >> 4, self.sensor)
+            template = commands[bits % len(commands)]
+            self._cmdline = self._filled(template, bits) if "{" in template else template
         return self._cmdline
+
+    def _filled(self, template: str, bits: int) -> str:
+        user, hosts = self.sensor.user, self.image.hosts
+        day = iso_time(self.create_time)[:10].replace("-", "")
+        known = {"user": user.name, "sid": user.sid, "date": day}
+        if hosts:
+            known["host"] = hosts[(bits >> 8) % len(hosts)]
+        return filled(template, bits >> 4, known)
 
     @property
     def guid(self) -> int:
@@ -241,14 +260,3 @@ def _leads(length: int) -> tuple[bytes, tuple[bytes, bytes]]:
     """The starts of headers: one of that length, and those with a guid of nine or ten bytes."""
     bare, *wide = (b"\n" + varint(length + more) + b"\x08\x04\x20" for more in (0, 10, 11))
     return bare, (wide[0], wide[1])
-
-
-def _filled(template: str, bits: int, sensor: Sensor) -> str:
-    if "{" not in template:
-        return template
-    return (
-        template.replace("{user}", sensor.user.name)
-        .replace("{h}", f"{bits & 0xFFFFFFFF:08x}")
-        .replace("{n}", str(bits & 0xFFF))
-        .replace("{host}", "www.example.com")
-    )

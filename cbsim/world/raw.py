@@ -7,31 +7,19 @@ word: bundles take it out.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
-from typing import NamedTuple
 
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.wire.address import ipv4_to_wire, ipv6_to_wire, swap_port
 from cbsim.wire.event import bytes_field, int_field, text_field, varint
+from cbsim.world.connection import Connection
 from cbsim.world.estate import Sensor
 from cbsim.world.process import Process, long_varint, path_digest, path_guid, string_entry
 from cbsim.world.software import Binary, Product
 
 __all__ = ["Call", "Connection", "RawWriter", "environment"]
-
-
-class Connection(NamedTuple):
-    """A network connection, ports in host order."""
-
-    host: str
-    """The name asked for; empty when there was none."""
-    address: str
-    port: int
-    """Of the service: remote where it is outbound, else the endpoint's own."""
-    outbound: bool = True
-    udp: bool = False
-    proxied: bool = False
 
 
 Call = tuple[bytes, bytes, bytes, bytes]
@@ -123,11 +111,14 @@ class RawWriter:
             b"\x62", varint(len(body)), body, child.env,
         ))  # fmt: skip
 
-    def load(self, binary: Binary, *, scanned: bool, own: bool = False) -> tuple[int, bytes, bytes]:
+    def load(
+        self, binary: Binary, *, scanned: bool, own: bool = False, user: str = ""
+    ) -> tuple[int, bytes, bytes]:
         """What a `moduleload` of a binary says: for `Process.wide`, its path's guid, and what
-        follows the header. `own`: it is the image of the process that loads it.
+        follows the header. `own`: it is the image of the process that loads it. `user` matters
+        where its path names one.
         """
-        path = binary.path
+        path = binary.at(user)
         digest = path_digest(path)
         guid = long_varint(digest)
         body = b"".join((b"\x08", long_varint(digest[10:]), b"\x10", guid, b"\x1a\x10", binary.md5))
@@ -267,12 +258,12 @@ class RawWriter:
         said = self._products.get(product)
         if said is None:
             said = self._products[product] = _product_fields(product)
-        size, path = varint(binary.size), binary.path.encode()
+        size, path = varint(binary.size), binary.at(sensor.user.name).encode()
         if product.os == "Windows":
             name = text_field(11, binary.filename)
-            if not product.folder:
-                names = text_field(4, binary.description)
-            names = b"".join((names, said[0], name, b"\x62", name[1:]))
+            names = b"".join((
+                text_field(4, binary.description), said[0], name, b"\x62", name[1:],
+            ))  # fmt: skip
         body = b"".join((
             b"\x0a\x20", binary.hex, b"\x10", size, b"\x18", size, names, said[1],
             _image_header(binary) if product.os == "Windows" else b"",
@@ -292,16 +283,14 @@ _MACHINES = {
 def _image_header(binary: Binary) -> bytes:
     """`ImageFileHeader`: a COFF header, which only files of Windows have."""
     machine, tail = _MACHINES[binary.product.is_64bit]
-    return machine + binary.sha256[:4] + tail
+    return machine + binary.built_at.to_bytes(4, "little") + tail
 
 
 def _product_fields(product: Product) -> tuple[bytes, bytes]:
-    """The fields of a `module` that are its product's: up to 9, and 14 to 24."""
+    """The fields of a `module` that are its product's: 5 to 9, and 14 to 24."""
     named = fields = b""
     if product.os == "Windows":
-        # Its description is its product's name, but for files of the operating system.
-        named = text_field(4, product.name) if product.folder else b""
-        named += text_field(5, product.company) + text_field(6, product.name)
+        named = text_field(5, product.company) + text_field(6, product.name)
         named += text_field(7, product.version)
         named += text_field(8, product.comments) if product.comments else b""
         named += text_field(9, product.copyright)
@@ -315,8 +304,15 @@ def _product_fields(product: Product) -> tuple[bytes, bytes]:
     fields += text_field(21, product.digsig)
     fields += text_field(22, f"0x{DIGSIG_RESULTS[product.digsig]:08x}")
     if product.digsig != "Unsigned":
-        fields += text_field(23, "2:46 PM 9/29/2015")
+        fields += text_field(23, _clock_time(product.signed_at))
     return named, fields + (bytes_field(24, product.icon) if product.icon else b"")
+
+
+def _clock_time(moment: int) -> str:
+    """A moment in Unix time as a sensor's Windows writes it: `2:46 PM 9/29/2015`."""
+    at = datetime.fromtimestamp(moment, UTC)
+    half = "PM" if at.hour >= 12 else "AM"
+    return f"{at.hour % 12 or 12}:{at.minute:02d} {half} {at.month}/{at.day}/{at.year}"
 
 
 def _by_itself(process: Process, stamp: bytes, body: bytes) -> bytes:

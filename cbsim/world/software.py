@@ -1,83 +1,57 @@
-"""Software of the estate: products, and the binaries that belong to them."""
+"""Software of the estate: the binaries that are there, those that come, and what they load."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS
-from cbsim.world.first_vocabulary import MALWARE, MODULES, PROGRAMS, Program
+from cbsim.world.product import Product, Products
+from cbsim.world.vocabulary import OSES, Arrival, Program, Vocabulary, load
+from cbsim.world.words import HOLE, KINDS, WORDS, guid
 
 __all__ = ["Binary", "Product", "Software"]
 
-_OS_NAMES = {"windows": "Windows", "linux": "Linux", "osx": "Osx"}
-_LIBRARIES = {"windows": ".dll", "linux": ".so", "osx": ".dylib"}
-_PROGRAMS = {"windows": ".exe", "linux": "", "osx": ""}
-_PRODUCTS = 64
-_APPLE = "Developer ID Certification Authority"
-_AUTHORITIES = ("VeriSign Class 3 Code Signing 2010 CA", "Thawte Code Signing CA - G2",
-                "DigiCert SHA2 Assured ID Code Signing CA", "GlobalSign CodeSigning CA - G2",
-                "COMODO RSA Code Signing CA")  # fmt: skip
-_SIGNED: Sequence[float] = (9, 1, 0, 0, 0, 0, 0, 0)
+_SYSTEM_FOLDERS = {"windows": "c:\\windows\\system32\\", "linux": "/usr/sbin/", "osx": "/sbin/"}
 _SELDOM = tuple(result for result in DIGSIG_RESULTS if result not in ("Signed", "Unsigned"))
 _ROUND, _APART = 83, 13
 """Of so many new binaries in a row one has each of these results. It is a prime, or the shards of a
 run, which number theirs in steps, would not meet them all."""
-_UNSIGNED: Sequence[float] = (0, 1, 0, 0, 0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Product:
-    """What the binaries of one product have in common."""
-
-    os: str
-    """As the server writes it: `Windows`, `Linux` or `Osx`."""
-    company: str
-    name: str
-    folder: str
-    """Where its files are, and how their names begin."""
-    stem: str
-    """How their names begin."""
-    version: str
-    digsig: str
-    comments: str
-    private_build: str
-    issuer: str
-    icon: bytes
-    executable: bool
-    """Programs rather than libraries."""
-    is_64bit: bool
-    extension: str
-
-    @property
-    def product_version(self) -> str:
-        """The version without its branch."""
-        return self.version.partition(" ")[0]
-
-    @property
-    def copyright(self) -> str:
-        """Who made it."""
-        return f"© {self.company}. All rights reserved." if self.company else ""
+_RELEASES = 8
+"""How many versions a file comes in."""
+_LAST_NUMBER = re.compile(r"^(\D*(?:\d+[., ]+)*)(\d+)")
+"""The last number of a version, before what it says of its branch."""
+_DAY = 86_400
 
 
 class Binary:
     """A file that can be run or loaded. Everything about it follows from its path and a digest."""
 
-    __slots__ = ("_hex", "filename", "md5", "path", "product", "program", "sha256", "size")
+    __slots__ = ("_hex", "description", "filename", "md5", "path", "product", "program", "sha256",
+                 "size")  # fmt: skip
 
     def __init__(
         self, digest: bytes, path: str, filename: str, product: Product, size: int,
-        program: Program | None = None,
+        description: str, program: Program | None = None,
     ) -> None:  # fmt: skip
         self.sha256, self.md5 = digest[:32], digest[32:48]
         self.path, self.product, self.size = path, product, size
+        """`{user}` in its path stands for whose endpoint it is on: see `at`."""
         self.filename = filename
         """The last part of its path."""
         self.program = program
+        self.description = description
+        """What its version resource says of it."""
         self._hex = b""
+
+    def at(self, user: str) -> str:
+        """Its path on an endpoint of that user's."""
+        return self.path.replace("{user}", user) if "{" in self.path else self.path
 
     @property
     def hex(self) -> bytes:
@@ -97,128 +71,235 @@ class Binary:
         return self.product.os
 
     @property
-    def description(self) -> str:
-        """What its version resource says of it."""
-        if self.product.folder:
-            return self.product.name
-        stem = self.filename.partition(".")[0]
-        return f"{stem.title()} Module"
+    def built_at(self) -> int:
+        """Unix time of its compilation: within the month before its product was signed."""
+        return self.product.signed_at - 60 - int.from_bytes(self.sha256[:4]) % (30 * _DAY)
+
+
+class _Release:
+    """A version of a file that may come to an endpoint: its path but for holes, and its product."""
+
+    __slots__ = ("description", "filename", "kinds", "path", "product")
+
+    def __init__(self, path: str, description: str, product: Product) -> None:
+        self.kinds = HOLE.findall(path)
+        self.path = HOLE.sub("%s", path.replace("%", "%%")) if self.kinds else path
+        self.filename = "" if self.kinds else _filename(path)
+        self.description, self.product = description, product
+
+    def file(self, digest: bytes) -> tuple[str, str]:
+        """Its path and its file name, for a binary of that digest."""
+        if not self.kinds:
+            return self.path, self.filename
+        digits = digest[::-1].hex() * 2
+        parts = []
+        for at, kind in enumerate(self.kinds):
+            if kind == "hex":
+                parts.append(digits[8 * at : 8 * at + 8])
+            elif kind == "guid":
+                parts.append(guid(digits[8 * at :]))
+            elif kind == "word":
+                parts.append(WORDS[digest[53] % len(WORDS)])
+            else:
+                parts.append(KINDS[kind](digest[54 + at] << 8 | digest[55]))
+        path = self.path % (*parts,)
+        return path, _filename(path)
 
 
 class Software:
     """Every binary of the estate, by path or by number. The same seed gives the same ones."""
 
-    def __init__(self, seed: int, companies: Sequence[str], words: Sequence[str]) -> None:
-        self._seed, self._companies, self._words = seed, companies, words
+    def __init__(self, seed: int, systems: Iterable[str] = OSES) -> None:
         rng = Random(f"{seed}:sizes")
         self._sizes = [512 * int(rng.lognormvariate(6, 1.3) + 8) for _ in range(1024)]
         self._salt = f"{seed}:".encode()
-        self._digests = {os: blake2b(b"%b%b:" % (self._salt, os.encode())) for os in MODULES}
-        self._third_party = lru_cache(maxsize=None)(self._product_numbered)
-        self._system = lru_cache(maxsize=None)(self._product_named)
-        self.file = lru_cache(maxsize=64)(self._file)
-        """A file of the operating system, by operating system and path."""
+        self._words = words = {os: load(os) for os in sorted(systems)}
+        self._digests = {os: blake2b(b"%b%b:" % (self._salt, os.encode())) for os in words}
+        self._products = Products(seed)
+        self.file = lru_cache(maxsize=4096)(self._file)
+        """A file of the operating system or of a program, by operating system and path."""
+        self.loads = lru_cache(maxsize=4096)(self._loads)
+        """The libraries that a binary's process loads at its start, besides its own image."""
+        self._owners = {os: _owners(one) for os, one in words.items()}
         self.programs = {
-            os: [self._program(one, os) for one in programs] for os, programs in PROGRAMS.items()
+            os: [self._program(os, program) for program in one.programs]
+            for os, one in words.items()
         }
-        self.libraries = {os: [self._file(os, path) for path in MODULES[os]] for os in MODULES}
+        """One binary for each program: where a path has several, they are the same file."""
+        self.weights = {
+            # What nobody starts has been there since the endpoint started.
+            os: [program.weight if program.parents else 0.0 for program in one.programs]
+            for os, one in words.items()
+        }
+        """How often each of `programs` starts, beside the others."""
+        self.libraries = {
+            os: [self.file(os, path) for path in one.libraries] for os, one in words.items()
+        }
+        """What comes with each operating system."""
+        self._usual = {os: _usual(one) for os, one in words.items()}
+        self._named: dict[str, dict[str, Binary]] = {os: {} for os in words}
+        for os, binaries in self.programs.items():
+            for binary in (*binaries, *self.libraries[os]):
+                self._named[os].setdefault(binary.filename, binary)
+        self._arriving = {os: self._shelves(os, one.arrivals) for os, one in words.items()}
+        self._minted = {os: self._shelves(os, self._foreign(os)) for os in words}
+
+    def named(self, os: str, filename: str) -> Binary:
+        """The program with that file name, or the file of the operating system that carries it."""
+        found = self._named[os].get(filename)
+        return found or self.file(os, _SYSTEM_FOLDERS[os] + filename)
 
     def minted(self, os: str, number: int) -> Binary:
-        """A third-party binary for an operating system, by number."""
+        """A library of a third party's for an operating system, by number."""
+        return self._numbered(os, number, self._minted[os])
+
+    def arriving(self, os: str, number: int) -> Binary:
+        """A program or library that is new on an endpoint, by number."""
+        return self._numbered(os, number, self._arriving[os])
+
+    def malware(self, os: str, number: int, kind: str = "ransomware") -> Binary:
+        """A program of nobody's for an operating system, by number: it is new, and unsigned."""
+        digest = blake2b(self._salt + b"malware %d" % number).digest()
+        some = [program for program in self._words[os].malware if program.kind == kind]
+        return self._program(os, some[digest[0] % len(some)], digest)
+
+    def _numbered(
+        self, os: str, number: int, shelves: tuple[Sequence[_Release], Sequence[_Release]]
+    ) -> Binary:
         digested = self._digests[os].copy()
         digested.update(b"%d" % number)
         digest = digested.digest()
         seldom, others = divmod(number % _ROUND, _APART)
-        usual = others or seldom >= len(_SELDOM)
-        product = self._third_party(os, digest[48] % _PRODUCTS if usual else _PRODUCTS + seldom)
-        size, name = self._sizes[digest[50] << 2 | digest[51] & 3], f"{number}{product.extension}"
-        return Binary(digest, product.folder + name, product.stem + name, product, size)
+        chosen = digest[48] << 16 | digest[49] << 8 | digest[52]
+        if others or seldom >= len(_SELDOM):
+            release = shelves[0][chosen % len(shelves[0])]
+        else:
+            rest = chosen - chosen % len(_SELDOM) + seldom
+            release = shelves[1][rest % len(shelves[1])]
+        path, filename = release.file(digest)
+        size = self._sizes[digest[50] << 2 | digest[51] & 3]
+        return Binary(digest, path, filename, release.product, size, release.description)
 
-    def malware(self, os: str, number: int) -> Binary:
-        """A program of nobody's for an operating system, by number: it is new, and unsigned."""
-        template = MALWARE[os]
-        name = blake2b(b"%b%d" % (self._salt, number), digest_size=4).hexdigest()
-        path, *commands = (one.replace("{h}", name) for one in (template.path, *template.commands))
-        program = replace(template, path=path, commands=tuple(commands))
-        return self._at(os, path, program.company, program.product, program)
+    def _shelves(
+        self, os: str, arrivals: Sequence[Arrival]
+    ) -> tuple[list[_Release], list[_Release]]:
+        """Every version of what may come, and what comes now and then with a strange signature."""
+        usual = [self._of(os, one, number) for one in arrivals for number in range(_RELEASES)]
+        publishers = self._words[os].publishers
+        seldom = [
+            self._of(os, one, number, result)
+            for number, one in enumerate(arrivals)
+            if publishers[one.publisher].signs
+            for result in _SELDOM
+        ]
+        return usual, seldom or usual
+
+    def _of(self, os: str, arrival: Arrival, number: int, digsig: str = "") -> _Release:
+        version, path = _later(arrival.version, number % _RELEASES), arrival.path
+        if arrival.version:
+            path = path.replace(arrival.version, version)
+        wide = "(x86)" not in path and "\\syswow64\\" not in path
+        publisher = self._words[os].publishers[arrival.publisher]
+        product = self._products.release(
+            os, publisher, arrival.product, version, arrival.executable, wide, digsig
+        )
+        return _Release(path, arrival.description, product)
+
+    def _foreign(self, os: str) -> list[Arrival]:
+        """The libraries that come with programs rather than with the system."""
+        found = [one for one in self._words[os].arrivals if not one.executable]
+        found += [
+            Arrival(path, owner.publisher, owner.product, _said_of(path), owner.version, False, "")
+            for path, owner in self._owners[os].items()
+        ]
+        return [one for one in found if "{user}" not in one.path]
 
     def _file(self, os: str, path: str) -> Binary:
-        company = {"windows": "Microsoft Corporation", "osx": "Apple Inc."}.get(os, "")
-        name = "Microsoft® Windows® Operating System" if os == "windows" else "System"
-        return self._at(os, path, company, name)
+        words = self._words[os]
+        owner = self._owners[os].get(path, words.programs[0])
+        digest = blake2b(self._salt + path.encode()).digest()
+        wide = "\\syswow64\\" not in path and "(x86)" not in path
+        executable = path.endswith(".exe") or "/bin/" in path or "/sbin/" in path
+        product = self._products.release(
+            os, words.publishers[owner.publisher], owner.product, owner.version, executable, wide
+        )
+        return self._at(digest, _after(path, path, digest), product, _said_of(path))
 
-    def _program(self, program: Program, os: str) -> Binary:
-        return self._at(os, program.path, program.company, program.product, program)
+    def _program(self, os: str, program: Program, digest: bytes = b"") -> Binary:
+        digest = digest or blake2b(self._salt + program.path.encode()).digest()
+        wide = not any("\\syswow64\\" in library for library in program.libraries)
+        product = self._products.release(
+            os, self._words[os].publishers[program.publisher], program.product, program.version,
+            True, wide,
+        )  # fmt: skip
+        program = _named_after(program, digest)
+        return self._at(digest, program.path, product, program.description, program)
 
     def _at(
-        self, os: str, path: str, company: str, name: str, program: Program | None = None
+        self, digest: bytes, path: str, product: Product, said: str, program: Program | None = None
     ) -> Binary:
-        digest = blake2b(self._salt + path.encode()).digest()
         size = self._sizes[digest[50] << 2 | digest[51] & 3]
-        product = self._system(os, company, name)
-        filename = path.rpartition("\\" if os == "windows" else "/")[2]
-        return Binary(digest, path, filename, product, size, program)
+        return Binary(digest, path, _filename(path), product, size, said, program)
 
-    def _product_numbered(self, os: str, number: int) -> Product:
-        rng = Random(f"{self._seed}:{os}:product {number}")
-        company, word = rng.choice(self._companies), rng.choice(self._words)
-        maker = company.split()[0].strip(",").lower()
-        folder = {
-            "windows": rf"c:\program files\{maker}\{word}",
-            "linux": f"/opt/{maker}/lib{word}-",
-            "osx": f"/library/{maker}/lib{word}.",
-        }[os]
-        odds = _UNSIGNED if os == "linux" else _SIGNED
-        if number >= _PRODUCTS and os != "linux":
-            odds = [result == _SELDOM[number - _PRODUCTS] for result in DIGSIG_RESULTS]
-        name, executable = f"{maker.title()} {word.title()}", rng.random() < 0.2
-        return _product(rng, odds, os, company, name, folder, executable=executable)
-
-    def _product_named(self, os: str, company: str, name: str) -> Product:
-        rng, odds = Random(f"{self._seed}:{os}:{company}:{name}"), _UNSIGNED
-        if company and os != "linux":
-            odds = (1, 0, 0, 0, 0, 0, 0, 0)
-        return _product(rng, odds, os, company, name, "", executable=True)
+    def _loads(self, binary: Binary) -> tuple[Binary, ...]:
+        os, program = binary.os.lower(), binary.program
+        if program is not None:
+            paths = program.libraries
+        else:
+            paths = self._usual[os]
+            if not binary.product.is_64bit:
+                paths = tuple(path.replace("\\system32\\", "\\syswow64\\") for path in paths)
+        return tuple([self.file(os, path) for path in paths])
 
 
-def _issuer(os: str, company: str) -> str:
-    """Who vouches for what a company signs: the system's maker, or an authority that sells it."""
-    if os == "osx":
-        return "Apple Code Signing Certification Authority" if company == "Apple Inc." else _APPLE
-    if company == "Microsoft Corporation":
-        return "Microsoft Windows Production PCA 2011"
-    return _AUTHORITIES[len(company) % len(_AUTHORITIES)]
+def _filename(path: str) -> str:
+    return path.rpartition("\\" if "\\" in path else "/")[2]
 
 
-def _product(
-    rng: Random,
-    odds: Sequence[float],
-    os: str,
-    company: str,
-    name: str,
-    folder: str,
-    *,
-    executable: bool,
-) -> Product:
-    version = f"{rng.randrange(1, 12)}.{rng.randrange(10)}"
-    version += f".{rng.randrange(20000)}.{rng.randrange(20000)}"
-    branch = os == "windows" and company == "Microsoft Corporation"
-    return Product(
-        os=_OS_NAMES[os],
-        company=company,
-        name=name,
-        folder=folder,
-        stem=folder.rpartition("\\" if os == "windows" else "/")[2],
-        version=version + (" (winblue_ltsb.150928-1002)" if branch else ""),
-        digsig=rng.choices(tuple(DIGSIG_RESULTS), odds)[0],
-        comments=f"{name} component" if rng.random() < 0.12 else "",
-        private_build=f"build {rng.randrange(10**4)}" if rng.random() < 0.08 else "",
-        issuer=_issuer(os, company) if rng.random() < 0.42 else "",
-        icon=b"\x89PNG\r\n\x1a\n" + rng.randbytes(rng.randrange(800, 6000))
-        if rng.random() < 0.17
-        else b"",
-        executable=executable,
-        # What comes with the system is built for it; of the rest, many are not (captured: 2 in 5).
-        is_64bit=folder == "" or rng.random() < 0.55,
-        extension=(_PROGRAMS if executable else _LIBRARIES)[os],
-    )
+def _later(version: str, number: int) -> str:
+    """A later version: its last number is higher by that many."""
+    return _LAST_NUMBER.sub(lambda it: it[1] + str(int(it[2]) + number).zfill(len(it[2])), version)
+
+
+def _said_of(path: str) -> str:
+    """What a library says of itself."""
+    stem, _, extension = _filename(path).rpartition(".")
+    return f"{stem or extension} {'Driver' if extension == 'sys' else 'Module'}"
+
+
+def _owners(words: Vocabulary) -> dict[str, Program]:
+    """For each library that does not come with the system, a program that loads it."""
+    system = frozenset(words.libraries)
+    return {
+        path: program
+        for program in reversed(words.programs)
+        for path in program.libraries
+        if path not in system
+    }
+
+
+def _usual(words: Vocabulary) -> tuple[str, ...]:
+    """What at least half of all programs load."""
+    counts = Counter(path for program in words.programs for path in program.libraries)
+    return tuple(path for path, count in counts.items() if 2 * count >= len(words.programs))
+
+
+def _named_after(program: Program, digest: bytes) -> Program:
+    """A program whose path has holes: they are filled, and what it does is called by the same."""
+    if not HOLE.search(program.path):
+        return program
+
+    def known(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple([_after(program.path, text, digest) for text in texts])
+
+    return replace(
+        program, path=_after(program.path, program.path, digest), commands=known(program.commands),
+        libraries=known(program.libraries), files=known(program.files), keys=known(program.keys),
+    )  # fmt: skip
+
+
+def _after(path: str, text: str, digest: bytes) -> str:
+    """A text in which the holes that a path has too are filled, the same each time."""
+    for kind in dict.fromkeys(HOLE.findall(path)):
+        text = text.replace(f"{{{kind}}}", KINDS[kind](int.from_bytes(digest[8:16])))
+    return text

@@ -126,7 +126,8 @@ class World:
         """Let a sensor be hit by a report, at once."""
         process = self._population.of(sensor)
         if process is None:
-            program = self._rng.choice(self.estate.programs[sensor.os])
+            software, os = self.estate.software, sensor.os
+            (program,) = self._rng.choices(software.programs[os], software.weights[os])
             process = self._population.spawn(sensor, program, now, varint(now))
             self._start(process)
         story = self._hit_by(process.forked_by or process, feed, report)
@@ -145,7 +146,7 @@ class World:
         if sensor.os == "windows" and "ingress.event.regmod" in self._published:
             urgent.append(partial(endpoints.regmod, process))
         feed, report = self.estate.report("tor")
-        call = Connection("", report.ioc_value, 9001)
+        call = Connection("", report.ioc_value, self._rng.choice(feed.ports))
         story = ProcessHit(self._teller, process, feed, report, call, 50000 + sensor.id % 9999)
         self._agenda.interrupt(self._process_hit, story, now)
 
@@ -202,7 +203,8 @@ class World:
                 return
             process = self._population.recent()
             if name.startswith(_BY_SEARCH):
-                watchlists = [it for it in self.estate.watchlists if _finds(it, process)]
+                watchlists = [it for it in self.estate.watchlists
+                              if it.index == "process" and _finds(it, process)]  # fmt: skip
                 search = Search(teller, process, teller.feed("query"), rng.choice(watchlists))
                 for step in self._searches:
                     begin(step, search, now)
@@ -215,7 +217,7 @@ class World:
                 report = rng.choice(feed.reports)
                 if feed.ioc_type == "md5":
                     md5 = process.image.md5
-                    report = Report(md5, "md5", md5, report.score)
+                    report = feed.about(md5)
                 story = self._hit_by(process, feed, report)
                 begin(self._process_hit, story, now)
         elif name in ("feed.synchronized", "cmd.feed.synchronize"):
@@ -246,20 +248,20 @@ class World:
 
     def _hit_by(self, process: Process, feed: Feed, report: Report) -> ProcessHit:
         local = 49152 + int(self._rng.random() * 16000)
+        port = self._rng.choice(feed.ports or (443,))
         if report.ioc_type == "ipv4":
-            call = Connection("", report.ioc_value, 9001)
+            call = Connection("", report.ioc_value, port)
         else:
             host = report.ioc_value if report.ioc_type == "dns" else ""
-            call = Connection(host, self._rng.choice(self.estate.addresses), 443)
+            call = Connection(host, self.estate.address(host), port)
         return ProcessHit(self._teller, process, feed, report, call, local)
 
 
 def _finds(watchlist: Watchlist, process: Process) -> bool:
     """Whether a watchlist's query finds a process."""
-    return {
-        "Newly Executed Applications": True,
-        "Non-System Filemods to system32": process.filemod_count > 0
-        and process.sensor.os == "windows",
-        "PowerShell with a hidden window": "hidden" in process.cmdline,
-        "Autoruns": process.regmod_count > 0,
-    }.get(watchlist.name, False)
+    kind, _, part = watchlist.matches.partition(":")
+    if kind == "cmdline":
+        return part in process.cmdline.lower()
+    if kind == "path":
+        return part in process.path.lower()
+    return kind == "start"

@@ -95,7 +95,10 @@ def test_a_paths_guid_has_one_of_two_lengths(path: str) -> None:
     assert path_guid(path) == path_guid(path)
 
 
-@pytest.mark.parametrize("holes", ["", "{h}", "{n}", "{h}-{h}", "{h}/{n}"])
+@pytest.mark.parametrize(
+    "holes",
+    ["", "{hex}", "{number}", "{hex}-{hex}", "{guid}/{number}", "{word}/{date}-{word}.{hex}"],
+)
 def test_a_path_is_as_long_as_it_says(holes: str) -> None:
     paths = Paths(Random(1))
     for number in range(20):
@@ -128,7 +131,7 @@ def sensor(os: str = "linux") -> Sensor:
 
 
 def test_a_forked_child_is_told_of_under_its_parents_header() -> None:
-    binary = Software(1, ["Acme Inc"], ["word"]).programs["linux"][0]
+    binary = Software(1).programs["linux"][0]
     moment = 133_485_408_000_000_000
     parent = Process(sensor(), binary, None, moment, 7, 1 << 100 | 99, sha256=True)
     child = parent.fork(8)

@@ -122,7 +122,8 @@ def test_a_hit_as_data_arrives_says_how_and_where(version: ServerVersion) -> Non
 
 def test_what_ran_already_and_was_blocked_is_the_events_own_process() -> None:
     running = 0
-    for event in told(ServerVersion.V5_2)["ingress.event.processblock"]:
+    scenario = parse("phases: [{count: 60, rate: max, mix: {ingress.event.processblock: 1}}]")
+    for _, event in readings(sent(scenario)):
         header, blocked = event["header"], event["blocked"]
         if "blockedPid" in blocked:
             running += 1
