@@ -154,6 +154,8 @@ _UNCAPTURED = (
     ("published sample", "5.2", "process.bFilteringKnownDlls", "process procstart"),
     ("published sample", "5.2", "childproc.childProcType", "childproc"),
     ("published sample", "5.2", "childproc.suppressed", "childproc"),
+    ("published sample", "5.2", "childproc.commandline", "childproc"),
+    ("published sample", "5.2", "childproc.username", "childproc"),
     ("published sample", "5.2", "header.fork_pid", "moduleload filemod regmod netconn"),
     ("guess", "6.x", "header.process_sha256", "procstart procend moduleload filemod regmod netconn "
      "crossprocopen remotethread processblock filelessscriptload"),
