@@ -449,7 +449,7 @@ def alerts(name: str, score: int, watchlist: Watchlist | None = None) -> Fixed:
     }
     if watchlist is not None:
         index = "events" if name.endswith("process") else "modules"
-        query = quote(watchlist.name)
+        query = quote(watchlist.query.removeprefix("q="))
         asks = asked(index, f"cb.urlver=1&q={query}")
         facts |= _of_watchlist(watchlist) | {"ioc_type": b"query", "ioc_value json": asks}
         facts |= {"ioc_value": text(f"q={query}"), "ioc_value_facet": text(watchlist.name)}

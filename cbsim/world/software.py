@@ -27,6 +27,16 @@ _RELEASES = 8
 _LAST_NUMBER = re.compile(r"^(\D*(?:\d+[., ]+)*)(\d+)")
 """The last number of a version, before what it says of its branch."""
 _DAY = 86_400
+_STORES = {
+    "windows": (
+        "c:\\windows\\system32\\",
+        r"c:\windows\winsxs\amd64_microsoft-windows-{stem}_31bf3856ad364e35_{version}_none_"
+        r"{{hex}}{{hex}}\{name}",
+    ),
+    "linux": ("/", "/var/lib/docker/overlay2/{{hex}}{{hex}}{{hex}}{{hex}}/merged{path}"),
+    "osx": ("/", "/Library/Developer/CoreSimulator/Volumes/iOS_{{hex}}/RuntimeRoot{path}"),
+}
+"""A folder of system libraries, and where a system keeps other builds of them."""
 
 
 class Binary:
@@ -142,7 +152,7 @@ class Software:
             for binary in (*binaries, *self.libraries[os]):
                 self._named[os].setdefault(binary.filename, binary)
         self._arriving = {os: self._shelves(os, one.arrivals) for os, one in words.items()}
-        self._minted = {os: self._shelves(os, self._foreign(os)) for os in words}
+        self._minted = {os: self._shelves(os, self._stored(os)) for os in words}
 
     def named(self, os: str, filename: str) -> Binary:
         """The program with that file name, or the file of the operating system that carries it."""
@@ -150,7 +160,7 @@ class Software:
         return found or self.file(os, _SYSTEM_FOLDERS[os] + filename)
 
     def minted(self, os: str, number: int) -> Binary:
-        """A library of a third party's for an operating system, by number."""
+        """One of the many libraries that few processes load, by number."""
         return self._numbered(os, number, self._minted[os])
 
     def arriving(self, os: str, number: int) -> Binary:
@@ -197,7 +207,7 @@ class Software:
     def _of(self, os: str, arrival: Arrival, number: int, digsig: str = "") -> _Release:
         version, path = _later(arrival.version, number % _RELEASES), arrival.path
         if arrival.version:
-            path = path.replace(arrival.version, version)
+            path = path.replace(arrival.version.split()[0], version.split()[0])
         wide = "(x86)" not in path and "\\syswow64\\" not in path
         publisher = self._words[os].publishers[arrival.publisher]
         product = self._products.release(
@@ -205,14 +215,20 @@ class Software:
         )
         return _Release(path, arrival.description, product)
 
-    def _foreign(self, os: str) -> list[Arrival]:
-        """The libraries that come with programs rather than with the system."""
-        found = [one for one in self._words[os].arrivals if not one.executable]
-        found += [
-            Arrival(path, owner.publisher, owner.product, _said_of(path), owner.version, False, "")
-            for path, owner in self._owners[os].items()
-        ]
-        return [one for one in found if "{user}" not in one.path]
+    def _stored(self, os: str) -> list[Arrival]:
+        """Other builds of the system's libraries, each in a folder of its own: a path is one file,
+        however many there are.
+        """
+        words = self._words[os]
+        root, (folder, store) = words.programs[0], _STORES[os]
+        version = root.version.split()[0]
+        return [
+            Arrival(
+                store.format(path=path, name=_filename(path), stem=_stem(path), version=version),
+                root.publisher, root.product, _said_of(path), root.version, False, "",
+            )
+            for path in words.libraries if path.startswith(folder) and "." in path
+        ]  # fmt: skip
 
     def _file(self, os: str, path: str) -> Binary:
         words = self._words[os]
@@ -261,10 +277,13 @@ def _later(version: str, number: int) -> str:
     return _LAST_NUMBER.sub(lambda it: it[1] + str(int(it[2]) + number).zfill(len(it[2])), version)
 
 
+def _stem(path: str) -> str:
+    return _filename(path).rpartition(".")[0]
+
+
 def _said_of(path: str) -> str:
     """What a library says of itself."""
-    stem, _, extension = _filename(path).rpartition(".")
-    return f"{stem or extension} {'Driver' if extension == 'sys' else 'Module'}"
+    return f"{_stem(path) or _filename(path)} {'Driver' if path.endswith('.sys') else 'Module'}"
 
 
 def _owners(words: Vocabulary) -> dict[str, Program]:
