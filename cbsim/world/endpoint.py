@@ -40,7 +40,7 @@ _ANY_FILE = {
     "osx": ("/private/var/folders/zz/{hex}/t/{hex}",),
 }
 """What those write of whom the vocabulary says nothing."""
-_CALLS = 256
+_CALLS = 32
 """How many connections a program makes."""
 _THIRD_PARTY = 5
 """One load in that many is of what did not come with the system."""

@@ -83,7 +83,7 @@ class Image(NamedTuple):
     """Who its processes run as: `user`, or a service's account."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def image_of(binary: Binary, user: str, sha256: bool) -> Image:
     """The image of a binary; `user` matters where its path names one."""
     path, program, md5 = binary.at(user), binary.program, binary.md5

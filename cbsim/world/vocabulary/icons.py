@@ -33,9 +33,9 @@ def _rows(seed: int, size: int) -> list[bytes]:
     colour = bytes([*(random.randrange(32, 224) for _ in range(3)), 255])
     clear = bytes(4)
     cells = [[random.random() < 0.5 for _ in range(4)] for _ in range(8)]
-    rows = []
-    for y in range(size):
-        half = cells[y * 8 // size]
-        line = [*half, *reversed(half)]
-        rows.append(b"".join(colour if line[x * 8 // size] else clear for x in range(size)))
-    return rows
+    places = [x * 8 // size for x in range(size)]
+    lines = []
+    for half in cells:
+        pixels = [colour if cell else clear for cell in (*half, *reversed(half))]
+        lines.append(b"".join([pixels[place] for place in places]))
+    return [lines[place] for place in places]
