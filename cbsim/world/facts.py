@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 from urllib.parse import quote
+from zlib import crc32
 
 import orjson
 
@@ -63,8 +64,9 @@ __all__ = [
 Known = dict[str, bytes]
 """Facts, as `cbsim.wire.document` has them."""
 
+_DAY = 86_400
 _PARTITION = 106_568_300_363_776
-_PARTITION_SPAN = 3 * 86_400 * TICKS
+_PARTITION_SPAN = 3 * _DAY * TICKS
 """A partition of the event store begins every three days."""
 _OS_NAMES = {"windows": b"Windows", "linux": b"Linux", "osx": b"Osx"}
 _UNKNOWN = UNKNOWN_PARENT_MD5.encode()
@@ -187,7 +189,7 @@ def of_copy(binary: Binary) -> Known:
     return {
         "md5": md5,
         "size": b"%d" % size,
-        "compressed_size": b"%d" % (size * 2 // 5 + 120),
+        "compressed_size": b"%d" % binary.compressed,
         "file_path": b"/var/cb/data/modulestore/%b/%b/%b.zip" % (md5[:3], md5[3:6], md5),
         "node_id": b"0",
         "sha256": binary.hashed.hex().upper().encode(),
@@ -252,7 +254,7 @@ def binary_document(binary: Binary, sensor: Sensor, first_seen: int, hosts: int)
     (seen, trimmed), size = iso_and_trimmed(first_seen), b"%d" % binary.size
     facts = {
         **_of_endpoint(sensor),
-        "copied_mod_len": size,
+        "copied_mod_len": b"%d" % binary.copied,
         "host_count": b"%d" % hosts,
         "last_seen": seen,
         "last_seen trimmed": trimmed,
@@ -289,7 +291,7 @@ def scores(feed: Feed, report: Report, now: int) -> Known:
 def _of_scores(feed: Feed, report: Report, seconds: int) -> Known:
     name, identity, score = feed.name.encode(), text(report.id), report.score
     link = text(report.link or feed.provider_url)
-    updated = seconds * TICKS
+    updated = _updated(report, seconds) * TICKS
     return {
         "alliance_score_<feed> integer": b',"alliance_score_%b":%d' % (name, score),
         "alliance_score_<feed> digits": b',"alliance_score_%b":"%d"' % (name, score),
@@ -301,6 +303,13 @@ def _of_scores(feed: Feed, report: Report, seconds: int) -> Known:
         "alliance_updated_<feed> string": b',"alliance_updated_%b":"%b"'
         % (name, iso_bytes(updated)),
     }
+
+
+def _updated(report: Report, seconds: int) -> int:
+    """When a report was last brought up to date: each has a rhythm of its own, of months."""
+    rhythm = crc32(report.id.encode())
+    period, offset = (60 + rhythm % 120) * _DAY, rhythm % 16_777_259
+    return seconds - (seconds - offset) % period - _DAY
 
 
 def displayed(first_seen: int) -> Known:

@@ -258,14 +258,18 @@ class RawWriter:
         said = self._products.get(product)
         if said is None:
             said = self._products[product] = _product_fields(product)
-        size, path = varint(binary.size), binary.at(sensor.user.name).encode()
+        size, copied, path = (
+            varint(binary.size),
+            varint(binary.copied),
+            binary.at(sensor.user.name).encode(),
+        )
         if product.os == "Windows":
             name = text_field(11, binary.filename)
             names = b"".join((
                 text_field(4, binary.description), said[0], name, b"\x62", name[1:],
             ))  # fmt: skip
         body = b"".join((
-            b"\x0a\x20", binary.hex, b"\x10", size, b"\x18", size, names, said[1],
+            b"\x0a\x20", binary.hex, b"\x10", copied, b"\x18", size, names, said[1],
             _image_header(binary) if product.os == "Windows" else b"",
             b"\xd2\x01", varint(len(path)), path,
         ))  # fmt: skip

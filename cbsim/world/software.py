@@ -11,6 +11,7 @@ from hashlib import blake2b
 from random import Random
 
 from cbsim.catalog import DIGSIG_RESULTS
+from cbsim.world.binary import Binary
 from cbsim.world.product import Product, Products
 from cbsim.world.vocabulary import OSES, Arrival, Program, Vocabulary, load
 from cbsim.world.words import HOLE, KINDS, WORDS, guid
@@ -26,7 +27,6 @@ _RELEASES = 8
 """How many versions a file comes in."""
 _LAST_NUMBER = re.compile(r"^(\D*(?:\d+[., ]+)*)(\d+)")
 """The last number of a version, before what it says of its branch."""
-_DAY = 86_400
 _STORES = {
     "windows": (
         "c:\\windows\\system32\\",
@@ -37,53 +37,6 @@ _STORES = {
     "osx": ("/", "/Library/Developer/CoreSimulator/Volumes/iOS_{{hex}}/RuntimeRoot{path}"),
 }
 """A folder of system libraries, and where a system keeps other builds of them."""
-
-
-class Binary:
-    """A file that can be run or loaded. Everything about it follows from its path and a digest."""
-
-    __slots__ = ("_hex", "description", "filename", "md5", "path", "product", "program", "sha256",
-                 "size")  # fmt: skip
-
-    def __init__(
-        self, digest: bytes, path: str, filename: str, product: Product, size: int,
-        description: str, program: Program | None = None,
-    ) -> None:  # fmt: skip
-        self.sha256, self.md5 = digest[:32], digest[32:48]
-        self.path, self.product, self.size = path, product, size
-        """`{user}` in its path stands for whose endpoint it is on: see `at`."""
-        self.filename = filename
-        """The last part of its path."""
-        self.program = program
-        self.description = description
-        """What its version resource says of it."""
-        self._hex = b""
-
-    def at(self, user: str) -> str:
-        """Its path on an endpoint of that user's."""
-        return self.path.replace("{user}", user) if "{" in self.path else self.path
-
-    @property
-    def hex(self) -> bytes:
-        """Its MD5 as notifications of binaries have it: upper-case hex."""
-        if not self._hex:
-            self._hex = self.md5.hex().upper().encode()
-        return self._hex
-
-    @property
-    def hashed(self) -> bytes:
-        """Its SHA-256 as the server has it; of one in sixteen it has none."""
-        return self.sha256 if self.md5[0] & 15 else b""
-
-    @property
-    def os(self) -> str:
-        """`Windows`, `Linux` or `Osx`."""
-        return self.product.os
-
-    @property
-    def built_at(self) -> int:
-        """Unix time of its compilation: within the month before its product was signed."""
-        return self.product.signed_at - 60 - int.from_bytes(self.sha256[:4]) % (30 * _DAY)
 
 
 class _Release:

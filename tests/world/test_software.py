@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from PIL import Image
 from cbsim.catalog import DIGSIG_RESULTS, ServerVersion
 from cbsim.scenario.loader import parse
 from cbsim.scenario.stream import FIXED_START, messages
+from cbsim.wire.clock import parse_iso_time
 from cbsim.wire.event import decode
 from cbsim.world import facts
 from cbsim.world.account import service_account
@@ -158,3 +160,31 @@ def test_feeds_and_watchlists_are_the_vocabularys() -> None:
     assert [(it.name, it.matches) for it in ESTATE.watchlists] == [
         (row.name, row.matches) for row in watchlists()
     ]
+
+
+def test_the_server_has_binaries_as_sensors_copy_them() -> None:
+    new = [SOFTWARE.arriving("windows", number) for number in range(2000)]
+    part = [binary for binary in new if binary.copied != binary.size]
+    assert all(0 <= binary.copied < binary.size for binary in part)
+    assert len(part) / len(new) == pytest.approx(0.14, abs=0.03)
+    shares = sorted(binary.compressed / binary.size for binary in new)
+    captured = (0.11, 0.32, 0.46, 0.55, 0.75)
+    for share, expected in zip((0.05, 0.25, 0.5, 0.75, 0.95), captured, strict=True):
+        assert shares[int(share * len(shares))] == pytest.approx(expected, abs=0.05)
+
+
+def test_a_report_was_brought_up_to_date_before_its_hit() -> None:
+    for report in (report for feed in ESTATE.feeds for report in feed.reports):
+        (feed,) = [feed for feed in ESTATE.feeds if report in feed.reports]
+        updates = set()
+        for days in range(0, 20, 5):
+            now = 133_485_408_000_000_000 + days * 864_000_000_000
+            said = facts.scores(feed, report, now)
+            name = f"alliance_updated_{feed.name}"
+            updated = json.loads(b"{%b}" % said["alliance_updated_<feed> string"][1:])[name]
+            age = (now - parse_iso_time(updated)) / 864_000_000_000
+            assert 1 <= age <= 182
+            updates.add(updated)
+            link = json.loads(b"{%b}" % said["alliance_link_<feed> string"][1:])
+            assert link == {f"alliance_link_{feed.name}": report.link}
+        assert len(updates) <= 2
