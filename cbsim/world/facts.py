@@ -211,13 +211,11 @@ def of_product(product: Product, version: ServerVersion) -> Fixed:
         "signed": text(product.digsig),
     }
     if product.os == "Windows":
-        trademark = f"{product.name} is a trademark of {product.company}."
-        trademark = trademark if product.name and product.company else ""
         facts |= {
             "company_name": text(product.company),
             "file_version": text(product.version),
             "legal_copyright": text(product.copyright),
-            "legal_trademark": text(trademark),
+            "legal_trademark": text(product.trademark),
             "product_desc": text(product.name),
             "product_name": text(product.name),
             "product_version": text(product.product_version),

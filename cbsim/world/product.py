@@ -16,6 +16,9 @@ _OS_NAMES = {"windows": "Windows", "linux": "Linux", "osx": "Osx"}
 _LATEST = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
 """All was built and signed before: the usual start of a stream."""
 _YEARS = 4
+_COMMENTS = ("Flavor=Retail", "This file is part of {name}.", "Official release",
+             "Built with Visual Studio 2022")  # fmt: skip
+_BUILDS = ("Built by: release", "Built by: jenkins", "Built by: buildagent", "Release Build")
 _MINUTE, _DAY = 60, 86_400
 _BRANCH = re.compile(r"(?<=\d) \(.*\)$")
 """What a file's version says of its branch, and its product's does not."""
@@ -51,7 +54,14 @@ class Product:
     @property
     def copyright(self) -> str:
         """Who made it."""
-        return f"© {self.company}. All rights reserved." if self.company else ""
+        return f"© {self.company.rstrip('.')}. All rights reserved." if self.company else ""
+
+    @property
+    def trademark(self) -> str:
+        """Whose its name is."""
+        if not self.name or not self.company:
+            return ""
+        return f"{self.name} is a trademark of {self.company.rstrip('.')}."
 
     @property
     def icon(self) -> bytes:
@@ -84,8 +94,10 @@ class Products:
             name=name,
             version=version,
             digsig=digsig or ("Signed" if publisher.signs else "Unsigned"),
-            comments=f"{name} component" if name and rng.random() < 0.12 else "",
-            private_build=f"build {rng.randrange(10**4)}" if rng.random() < 0.08 else "",
+            comments=rng.choice(_COMMENTS).format(name=name)
+            if name and rng.random() < 0.12
+            else "",
+            private_build=rng.choice(_BUILDS) if rng.random() < 0.08 else "",
             issuer=publisher.issuer if rng.random() < 0.42 else "",
             signed_at=_LATEST - signed,
             icon_seed=rng.getrandbits(32) | 1 << 32 if rng.random() < 0.17 else 0,

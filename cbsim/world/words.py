@@ -53,7 +53,7 @@ def _mixed(bits: int, number: int) -> int:
 
 
 def filled(template: str, bits: int, known: Mapping[str, str]) -> str:
-    """A template with all its holes filled. Words are the same in one text, the rest is not."""
+    """A command line with all its holes filled. Words are the same in one text, the rest is not."""
     if "{" not in template:
         return template
     count = 0
@@ -66,7 +66,9 @@ def filled(template: str, bits: int, known: Mapping[str, str]) -> str:
         if name not in KINDS:
             return hole[0]
         count += 1
-        return KINDS[name](_mixed(bits, 0 if name == "word" else count) >> 8)
+        found = KINDS[name](_mixed(bits, 0 if name == "word" else count) >> 8)
+        # Files and keys are in lower case on Windows; what is typed is as the registry has it.
+        return found.upper() if name == "guid" else found
 
     return _ANY.sub(fill, template)
 
