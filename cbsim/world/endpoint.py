@@ -315,7 +315,7 @@ class Endpoints:
         total = max(self._estate.size.binaries, len(known))
         common = [
             # Four in five were scanned.
-            load(known[number % len(known)], scanned=number // len(known) % 5 > 0)
+            load(known[number * len(known) // 256], scanned=number % 5 > 0)
             for number in range(256)
         ]
 

@@ -21,8 +21,9 @@ from cbsim.profile.learner import Learned
 from cbsim.scenario.loader import parse
 from cbsim.wire.message import EVENTS_EXCHANGE, JSON_TYPE, Message
 from cbsim.wire.reading import read
+from cbsim.world.estate import Estate
 from tests.support.command import piped
-from tests.support.stream import everything, readings, sent
+from tests.support.stream import everything, sent
 
 NAME = "binaryinfo.observed"
 
@@ -62,13 +63,11 @@ def test_what_a_run_was_told_to_do_is_learned(version: ServerVersion) -> None:
     assert profile.minutes == (6000,)
     estate = profile.estate
     assert (estate.sensors, estate.groups) == (15, 3)
-    told = {it["sensor_id"]: it["os_type"] for _, fields in readings([*run(version)])
-            for it in fields.get("docs", ()) if {"sensor_id", "os_type"} <= it.keys()}  # fmt: skip
-    systems = Counter(told.values())
-    assert len(told) >= 8
+    scenario = everything(version)
+    systems = Counter(it.os for it in Estate(scenario.estate, scenario.seed).sensors)
     assert estate.os is not None
     for name, share in estate.os.model_dump().items():
-        assert share == pytest.approx(systems[name] / len(told), abs=0.15)
+        assert share == pytest.approx(systems[name] / 15, abs=0.001)
     assert estate.spread is not None
     assert estate.spread > 1.5
 
