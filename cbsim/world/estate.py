@@ -18,6 +18,7 @@ from cbsim.wire.event import text_field
 from cbsim.world.connection import Connection
 from cbsim.world.setting import EstateSize
 from cbsim.world.software import Binary, Software
+from cbsim.world.vocabulary import Connection as Kind
 from cbsim.world.vocabulary import Feed as FeedRow
 from cbsim.world.vocabulary import Program, feeds, watchlists
 from cbsim.world.vocabulary import Report as ReportRow
@@ -29,8 +30,8 @@ __all__ = ["Estate", "Feed", "Report", "Sensor", "User", "Watchlist"]
 
 _FIRST_FEED = 14
 """The id of the first feed; those before it are the server's own."""
-_LAN, _NEAR = 256, 8
-"""How many endpoints others call, and how many of them one program does."""
+_LAN, _NEAR = 256, 4
+"""How many endpoints others call, and how many of them call one program. It calls one itself."""
 _GROUPS = ("Default Group", "Workstations", "Servers", "Finance", "Engineering", "Build Farm",
            "Executives", "Laboratory", "Branch Office", "Contractors")  # fmt: skip
 
@@ -239,7 +240,7 @@ class Estate:
             Connection(host, address, call.port, not call.inbound, call.protocol == "udp")
             for call in program.connections
             for host in call.hosts
-            for address in (self._near(program.path, call.port) if not host
+            for address in (self._near(program.path, call) if not host
                             else (self.address(host),))
         ])  # fmt: skip
 
@@ -247,10 +248,10 @@ class Estate:
         """The public address of a host on the internet: the same in all of a run."""
         return _public(Random(f"{self.seed}:address {host}"))
 
-    def _near(self, path: str, port: int) -> list[str]:
+    def _near(self, path: str, call: Kind) -> list[str]:
         """Some endpoints of the estate's own network."""
-        rng = Random(f"{self.seed}:near {path} {port}")
-        return rng.sample(self._lan, min(_NEAR, len(self._lan)))
+        rng = Random(f"{self.seed}:near {path} {call.port}")
+        return rng.sample(self._lan, min(_NEAR if call.inbound else 1, len(self._lan)))
 
 
 def _public(rng: Random) -> str:
