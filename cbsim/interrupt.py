@@ -18,17 +18,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def taken(at_once: Callable[[], object] = lambda: None, *, twice: bool = True) -> Iterator[None]:
+def taken(
+    at_once: Callable[[], object] = lambda: None, *, twice: bool = True, noting: bool = False
+) -> Iterator[None]:
     """Within, SIGINT and SIGTERM raise a KeyboardInterrupt, unless they are only to be noted.
 
-    `at_once` is called with the first signal in any case. A second one is raised wherever it comes,
-    or ignored without `twice`. In a thread that is not the main one, which gets no signals, nothing
-    changes; nor do the other functions then do anything about signals.
+    They are from the start when `noting`. `at_once` is called with the first signal in any case. A
+    second one is raised wherever it comes, or ignored without `twice`. In a thread that is not the
+    main one, which gets no signals, nothing changes; nor do the other functions then do anything
+    about signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    state = _State(at_once, twice)
+    state = _State(at_once, twice, noting)
     before = {one: signal.signal(one, state.take) for one in _SIGNALS}
     _taking.append(state)
     try:
@@ -67,8 +70,8 @@ def whole(do: Callable[[], object]) -> bool:
 
 
 class _State:
-    def __init__(self, at_once: Callable[[], object], twice: bool) -> None:
-        self.noting = self.asked = False
+    def __init__(self, at_once: Callable[[], object], twice: bool, noting: bool) -> None:
+        self.noting, self.asked = noting, False
         self._at_once, self._twice = at_once, twice
 
     def take(self, *_: object) -> None:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 
 from cbsim.bus.sink import Sink
 from cbsim.errors import CbsimError
-from cbsim.interrupt import taken, whole
+from cbsim.interrupt import heed, note, taken, whole
 from cbsim.scenario.model import Scenario
 from cbsim.scenario.portion import Portion
 from cbsim.scenario.runner import Progress, Report, conduct
@@ -58,10 +58,12 @@ def work(crew: Connection, orders: Orders) -> None:
     """Publish a portion; the last that is told is a Report or a Failure."""
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     told: Report | Failure = Report(interrupted=True)
-    # Once: what is being confirmed then is confirmed in peace.
-    with taken(twice=False):
+    # Once: what is being confirmed then is confirmed in peace. And only where we catch it.
+    with taken(twice=False, noting=True):
         with suppress(KeyboardInterrupt):
+            heed()
             told = _outcome(crew, orders)
+            note()
         # Without a crew, nobody wants to know.
         with suppress(OSError):
             whole(partial(crew.send, told))
